@@ -1,0 +1,46 @@
+# Everything that a person does with a checkout. `make demo` and `make test` need Linux, Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test lint docs ui accuracy clean
+
+help:
+	@echo "make demo      simulate a scan, characterise it, say where the report lies"
+	@echo "make ui        start web UI and daemon on 127.0.0.1:3000"
+	@echo "make test      style, types and the whole test suite"
+	@echo "make accuracy  tables of accuracy on twins with known truth (hours; see docs/accuracy.md)"
+	@echo "make clean     remove the virtual environment"
+
+# torch goes first and exactly: it is the largest package and decides which build the others see.
+$(READY): constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[development]'
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/microstructure twin data/samples/demo.h5 --set rows=100 --set columns=100
+	$(BIN)/microstructure characterize data/samples/demo.h5 --name demo
+
+ui: $(READY)
+	$(BIN)/microstructure ui
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest --numprocesses 2
+
+docs: $(READY)
+	$(BIN)/python -m microstructure_assets.store.contract_page docs/artifacts.md
+
+accuracy: $(READY)
+	$(BIN)/python -m benchmarks.accuracy
+
+clean:
+	rm -rf $(VENV)

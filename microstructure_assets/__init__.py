@@ -1,0 +1,7 @@
+"""Microscope scans become characterised microstructures, as software-defined assets.
+
+Start at `definitions.py` for the graph, `store/contract.py` for what each artifact is, `methods/` for the numerics.
+Nothing is re-exported here, so that importing the package costs nothing.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,124 @@
+"""Maps that lie beside patterns under the same name, and what the user declares: both complete a scan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from microstructure_assets.acquisition.errors import ScanFormatError
+from microstructure_assets.acquisition.image_files import background_image
+from microstructure_assets.acquisition.scan import Detector, Grid, Scan
+from microstructure_assets.acquisition.settings import AcquisitionSettings
+from microstructure_assets.acquisition.text_maps import ang_pattern_centre
+
+MAP_SUFFIXES = (".ang", ".ctf", ".cpr")
+"""In order of preference: .ang carries the calibration, .cpr the same as a .ctf in fewer digits."""
+
+PATTERN_SUFFIXES = (".h5", ".hdf5", ".h5ebsd", ".h5oina", ".up1", ".up2", ".ebsp", ".dat", ".hspy")
+
+
+def find_maps(path: Path) -> list[Path]:
+    """Maps beside a file or folder of patterns (same stem), or in the folder, the preferred first."""
+    name = path.name if path.is_dir() else path.stem
+    found = [entry for entry in path.parent.iterdir() if entry.stem.casefold() == name.casefold()]
+    if path.is_dir():
+        found += [entry for entry in path.iterdir() if entry.suffix.lower() in MAP_SUFFIXES]
+    maps = [entry for entry in found if entry.suffix.lower() in MAP_SUFFIXES and entry.is_file() and entry != path]
+    return sorted(maps, key=lambda entry: (MAP_SUFFIXES.index(entry.suffix.lower()), entry.name))
+
+
+def find_patterns(path: Path) -> list[Path]:
+    """Pattern files beside a map (same stem)."""
+    same = [entry for entry in path.parent.iterdir() if entry.stem.casefold() == path.stem.casefold()]
+    return sorted(entry for entry in same if entry.suffix.lower() in PATTERN_SUFFIXES and entry.is_file())
+
+
+def attach_map(scan: Scan, beside: Scan, others: list[Path]) -> Scan:
+    """The scan with what the map beside it adds; what the scan's own file says comes first.
+
+    Raises
+    ------
+    ScanFormatError
+        If map and patterns have different grids.
+    """
+    if beside.grid.shape != scan.grid.shape:
+        expected = f"{scan.grid.rows}×{scan.grid.columns} as the patterns in {scan.path.name}"
+        remedy = "They are not of one scan: rename or move one, or correct the declared grid."
+        raise ScanFormatError(beside.path, "grid", f"{beside.grid.rows}×{beside.grid.columns}", expected, remedy)
+    notes = [*scan.notes, *beside.notes]
+    steps = []
+    for own, given, name in (
+        (scan.grid.step_y_um, beside.grid.step_y_um, "y"),
+        (scan.grid.step_x_um, beside.grid.step_x_um, "x"),
+    ):
+        if own and given and abs(own - given) > 0.01 * own:
+            notes.append(f"step along {name} is {own:g} µm in {scan.path.name}, but {given:g} µm in {beside.path.name}")
+        steps.append(own or given)
+    if others:
+        notes.append(f"other maps beside left out: {', '.join(other.name for other in others)}")
+    detector = scan.detector
+    if detector and detector.pattern_centre is None and beside.path.suffix.lower() == ".ang":
+        detector = ang_pattern_centre(beside.path, detector.height_px, detector.width_px)
+    takes_indexing = scan.indexing is None and beside.indexing is not None
+    if scan.indexing is not None and beside.indexing is not None:
+        notes.append(f"indexing of {beside.path.name} left out: {scan.path.name} has its own")
+    return replace(
+        scan,
+        files=(*scan.files, *(file for file in beside.files if file not in scan.files)),
+        grid=Grid(scan.grid.rows, scan.grid.columns, *steps),
+        detector=detector,
+        sample_tilt_deg=beside.sample_tilt_deg if scan.sample_tilt_deg is None else scan.sample_tilt_deg,
+        beam_energy_kev=scan.beam_energy_kev or beside.beam_energy_kev,
+        phases=beside.phases if takes_indexing or not scan.phases else scan.phases,
+        indexing=beside.indexing if takes_indexing else scan.indexing,
+        band_contrast=scan.band_contrast or beside.band_contrast,
+        notes=tuple(notes),
+    )
+
+
+def apply_declared(scan: Scan, settings: AcquisitionSettings) -> Scan:
+    """The scan with what the user declares, which wins over what files say, and is listed in `Scan.declared`.
+
+    Raises
+    ------
+    ScanFormatError
+        If a pattern centre stays incomplete, or a static background does not fit the patterns.
+    """
+    given = settings.model_dump(exclude_none=True, exclude_defaults=True)
+    grid = Grid(
+        scan.grid.rows,
+        scan.grid.columns,
+        settings.step_y_um or scan.grid.step_y_um,
+        settings.step_x_um or scan.grid.step_x_um,
+    )
+    detector, background, files = scan.detector, scan.background, scan.files
+    if detector is not None:
+        detector = _declared_centre(scan, detector, settings)
+        if settings.static_background is not None:
+            base = scan.path if scan.path.is_dir() else scan.path.parent
+            background = background_image(base / settings.static_background, (detector.height_px, detector.width_px))
+            files = (*(file for file in files if file != background.file), background.file)
+    tilt, energy = settings.sample_tilt_deg, settings.beam_energy_kev
+    return replace(
+        scan,
+        files=files,
+        grid=grid,
+        detector=detector,
+        background=background,
+        sample_tilt_deg=scan.sample_tilt_deg if tilt is None else tilt,
+        beam_energy_kev=scan.beam_energy_kev if energy is None else energy,
+        declared=tuple(sorted(given)),
+    )
+
+
+def _declared_centre(scan: Scan, detector: Detector, settings: AcquisitionSettings) -> Detector:
+    declared = (settings.pattern_centre_x, settings.pattern_centre_y, settings.pattern_centre_z)
+    if all(part is None for part in declared):
+        return detector
+    stored = detector.pattern_centre or (None, None, None)
+    centre = tuple(own if part is None else part for part, own in zip(declared, stored, strict=True))
+    if any(part is None for part in centre):
+        remedy = "Declare acquisition.pattern_centre_x, pattern_centre_y and pattern_centre_z together."
+        raise ScanFormatError(scan.path, "pattern centre", centre, "x, y and z; the file gives none", remedy)
+    x, y, z = (float(part) for part in centre if part is not None)
+    return Detector(detector.height_px, detector.width_px, (x, y, z))

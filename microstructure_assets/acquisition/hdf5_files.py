@@ -1,0 +1,241 @@
+"""HDF5 of any vendor: open it safely, read scalars, read rows of patterns without reading the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microstructure_assets.acquisition.errors import ScanFormatError
+from microstructure_assets.acquisition.scan import LazyImage, check_rows
+
+if TYPE_CHECKING:
+    import h5py
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file for reading, or an error that says what it is instead."""
+    import h5py
+
+    with path.open("rb") as stream:
+        start = stream.read(8)
+    if not start:
+        raise ScanFormatError(path, "file", "an empty file", "an HDF5 file", "Copy it again from the microscope.")
+    if start != SIGNATURE and not h5py.is_hdf5(path):
+        raise ScanFormatError(
+            path, "signature", repr(start), "the signature of an HDF5 file", "Name the file after what it is."
+        )
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        expected = "a whole HDF5 file that nobody is writing"
+        raise ScanFormatError(path, "HDF5 structure", error, expected, "Copy it again from the microscope.") from error
+    with file:
+        yield file
+
+
+@dataclass(frozen=True)
+class Header:
+    """A group of an open HDF5 file, read with errors that name file and field. Names are found without regard to
+    case and to spaces around them (EDAX writes some)."""
+
+    path: Path
+    group: h5py.Group
+
+    def find(self, name: str) -> h5py.Dataset | h5py.Group | None:
+        """The object at a path below the group, or None. Broken and foreign links count as absent."""
+        node: Any = self.group
+        for part in name.split("/"):
+            if not hasattr(node, "keys"):
+                return None
+            match = next((key for key in node if key.strip().lower() == part.lower()), None)
+            try:
+                node = None if match is None else node[match]
+            except (KeyError, OSError):
+                return None
+            if node is None:
+                return None
+        return node
+
+    def child(self, name: str) -> Header:
+        """A group below, which must be there."""
+        node = self.find(name)
+        if node is None or not hasattr(node, "keys"):
+            raise ScanFormatError(self.path, f"{self.group.name}/{name}", "nothing", "a group")
+        return Header(self.path, node)
+
+    def names(self, name: str = "") -> list[str]:
+        """Names in a group below, in natural order; none where it is absent."""
+        from microstructure_assets.acquisition.values import natural_key
+
+        node = self.find(name) if name else self.group
+        return sorted(node, key=natural_key) if node is not None and hasattr(node, "keys") else []
+
+    def scalar(self, name: str) -> Any:
+        """A number or text, or None where it is absent. Only its first element is read."""
+        node = self.find(name)
+        if node is None or not hasattr(node, "dtype") or node.size in (0, None):
+            return None
+        value = node[(0,) * node.ndim] if node.ndim else node[()]
+        if isinstance(value, bytes):
+            return value.decode("utf-8", errors="replace").strip("\x00 \t\r\n")
+        return value.item() if isinstance(value, np.generic) else value
+
+    def text(self, name: str) -> str | None:
+        """A text, or None where it is absent."""
+        value = self.scalar(name)
+        return None if value is None else str(value)
+
+    def count(self, name: str) -> int:
+        """A count of cells or pixels, which must be there."""
+        from microstructure_assets.acquisition.values import require_count
+
+        return require_count(self.path, f"{self.group.name}/{name}", self.scalar(name))
+
+    def number(self, name: str) -> float | None:
+        """A number, or None where it is absent."""
+        value = self.scalar(name)
+        if value is None:
+            return None
+        if isinstance(value, str | bool) or not isinstance(value, int | float):
+            raise ScanFormatError(self.path, f"{self.group.name}/{name}", repr(value), "a number")
+        return float(value)
+
+    def mean(self, name: str, points: int) -> float | None:
+        """Mean over the points of a quantity that is stored once or per point; NaN where all are NaN."""
+        node = self.dataset(name)
+        if node is None or node.size not in (1, points):
+            return None
+        values = np.asarray(node[()], dtype=np.float64)
+        finite = values[np.isfinite(values)]
+        return float(finite.mean()) if finite.size else float("nan")
+
+    def dataset(self, name: str) -> h5py.Dataset | None:
+        """An array, or None where it is absent."""
+        node = self.find(name)
+        return node if node is not None and hasattr(node, "dtype") else None
+
+    def numbers(self, name: str, size: int) -> tuple[float, ...] | None:
+        """Exactly `size` numbers, or None where they are absent."""
+        node = self.dataset(name)
+        if node is None:
+            return None
+        if node.size != size or node.dtype.kind not in "iuf":
+            found = f"shape {node.shape}, type {node.dtype}"
+            raise ScanFormatError(self.path, node.name, found, f"{size} numbers")
+        return tuple(float(value) for value in np.ravel(node[()]))
+
+
+@dataclass(frozen=True)
+class HDF5Patterns:
+    """Patterns of one HDF5 dataset, in the file's order or in a given one.
+
+    Each call opens the file anew: so the source can be shared by threads and handed to other processes. HDF5's own
+    lock lets one thread read at a time.
+
+    Attributes
+    ----------
+    file : Path
+    dataset : str
+    shape : (rows, columns, height, width)
+    dtype : dtype
+    order : (rows * columns,) ndarray of int64 or None
+        Position in the dataset of each point, where that is not row by row.
+    """
+
+    file: Path
+    dataset: str
+    shape: tuple[int, int, int, int]
+    dtype: np.dtype[Any]
+    order: NDArray[np.int64] | None = field(default=None, repr=False, compare=False)
+
+    def read_rows(self, start: int, stop: int) -> NDArray[Any]:
+        """Patterns of rows start to stop - 1."""
+        check_rows(self.shape, start, stop)
+        _, columns, height, width = self.shape
+        with open_hdf5(self.file) as file:
+            data = file[self.dataset]
+            try:
+                if data.ndim == 4:
+                    block = data[start:stop]
+                elif self.order is None:
+                    block = data[start * columns : stop * columns]
+                else:
+                    block = _gather(data, self.order[start * columns : stop * columns])
+            except OSError as error:
+                remedy = "Copy it again from the microscope."
+                raise ScanFormatError(self.file, self.dataset, error, "readable patterns", remedy) from error
+        return block.reshape(stop - start, columns, height, width)
+
+
+def pattern_dataset(path: Path, data: h5py.Dataset, height: int | None, width: int | None) -> tuple[int, int, int]:
+    """Check a dataset of patterns without reading it.
+
+    Returns
+    -------
+    (points, height, width)
+
+    Raises
+    ------
+    ScanFormatError
+        If it is not a stack of images of numbers, disagrees with the header, or was never (wholly) written.
+    """
+    if data.ndim not in (3, 4) or 0 in data.shape:
+        raise ScanFormatError(path, data.name, f"shape {data.shape}", "(points, height, width)")
+    if data.dtype.kind not in "uif":
+        raise ScanFormatError(path, data.name, f"values of type {data.dtype}", "greyscale numbers")
+    found = data.shape[-2:]
+    if height is not None and width is not None and found != (height, width):
+        raise ScanFormatError(
+            path, data.name, f"patterns of {found[0]}×{found[1]} pixels", f"{height}×{width} by the header"
+        )
+    _check_written(path, data)
+    return int(np.prod(data.shape[:-2], dtype=object)), found[0], found[1]
+
+
+def lazy_image(path: Path, data: h5py.Dataset | None, name: str) -> LazyImage | None:
+    """A detector image in a dataset, or None where there is none (kikuchipy writes -1)."""
+    if data is None or data.ndim != 2:
+        return None
+
+    def read(dataset: str = data.name) -> NDArray[Any]:
+        with open_hdf5(path) as file:
+            return np.asarray(file[dataset][()])
+
+    return LazyImage(name, path, (int(data.shape[0]), int(data.shape[1])), read)
+
+
+def _gather(data: h5py.Dataset, positions: NDArray[np.int64]) -> NDArray[Any]:
+    """Entries at scattered positions, read as runs: HDF5 selects single entries very slowly."""
+    block = np.empty((positions.size, *data.shape[1:]), dtype=data.dtype)
+    into = np.argsort(positions, kind="stable")
+    ordered = positions[into]
+    ends = np.append(np.flatnonzero(np.diff(ordered) != 1) + 1, ordered.size)
+    begin = 0
+    for end in ends:
+        block[into[begin:end]] = data[int(ordered[begin]) : int(ordered[end - 1]) + 1]
+        begin = end
+    return block
+
+
+def _check_written(path: Path, data: h5py.Dataset) -> None:
+    """HDF5 gives zeros, without a word, for what was declared and never written: an aborted acquisition or a hoax."""
+    remedy = "The acquisition or the copy was cut off: repeat it, or cut the scan to the points it has."
+    if data.id.get_storage_size() == 0 and data.external is None and not data.is_virtual:
+        raise ScanFormatError(path, data.name, "no stored values", f"{data.shape[0]} patterns", remedy)
+    if data.chunks is None or data.is_virtual:
+        return
+    expected = 1
+    for length, chunk in zip(data.shape, data.chunks, strict=True):
+        expected *= -(-length // chunk)
+    written = data.id.get_num_chunks()
+    if written < expected:
+        raise ScanFormatError(path, data.name, f"{written} of {expected} chunks written", "all", remedy)

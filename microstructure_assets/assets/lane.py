@@ -1,0 +1,193 @@
+"""One lane of assets from the contract: specs with dependencies and versions, the loop that makes and records."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from microstructure_assets import progress
+from microstructure_assets.assets.views import ScanView, TileView
+from microstructure_assets.automation.conditions import INCREMENTAL
+from microstructure_assets.figures.render import as_markdown
+from microstructure_assets.partitions import scan_partitions, split_key, tile_partitions
+from microstructure_assets.resources import HomeResource
+from microstructure_assets.store.contract import ArtifactSpec, artifact_spec
+from microstructure_assets.store.draft import Draft
+from microstructure_assets.store.names import SLOTS
+from microstructure_assets.store.store import Outcome, Store
+from microstructure_assets.store.tiles import TileUnknown
+
+SETTINGS_ASSET = {"scan": "scan_settings", "tile": "tile_settings"}
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Artifacts that are made together and the function that fills their drafts.
+
+    Attributes
+    ----------
+    artifacts : tuple of str
+    fill : callable
+        ``fill(view, drafts)``; `drafts` holds only what is not kept yet.
+    """
+
+    artifacts: tuple[str, ...]
+    fill: Callable[[Any, Mapping[str, Draft]], None]
+
+
+def asset_specs(names: Sequence[str], group: str) -> list[dg.AssetSpec]:
+    """Asset specs of artifacts of one partition, derived from the contract."""
+    return [_asset_spec(artifact_spec(name), group) for name in names]
+
+
+def lane(name: str, group: str, makers: Sequence[Maker]) -> dg.AssetsDefinition:
+    """A multi-asset whose body takes any subset of its partitions and assets, in order, and records each by itself.
+
+    Each artifact and partition gets an event of its own with its content hash as data version, so that Dagster knows
+    per tile what changed; nothing is recorded again that is recorded already.
+    """
+    names = [artifact for maker in makers for artifact in maker.artifacts]
+
+    @dg.multi_asset(
+        name=name, specs=asset_specs(names, group), can_subset=True, backfill_policy=dg.BackfillPolicy.single_run()
+    )
+    def body(context: dg.AssetExecutionContext, home: HomeResource) -> Any:
+        selected = {key.to_user_string() for key in context.selected_asset_keys}
+        chosen = [maker for maker in makers if selected.intersection(maker.artifacts)]
+        recorder = Recorder(context, home.store(), names)
+        keys = sorted(context.partition_keys, key=_key_order)
+        with progress.bar(group, len(keys) * len(chosen)) as bar:
+            for key in keys:
+                run_makers(recorder, key, chosen, selected, bar)
+        recorder.summarise()
+        return
+        yield
+
+    return body
+
+
+def run_makers(recorder: "Recorder", key: str, makers: Sequence[Maker], selected: set[str], bar: progress.Bar) -> None:
+    """Make and record the selected artifacts of one partition."""
+    scan, slot = split_key(key)
+    view = TileView(recorder.store, scan, slot) if slot else ScanView(recorder.store, scan)
+    for maker in makers:
+        wanted = [artifact for artifact in maker.artifacts if artifact in selected]
+        try:
+            recipes = [view.recipes.recipe(artifact, slot) for artifact in wanted]
+        except TileUnknown as unknown:
+            recorder.context.log.info(f"{key}: left alone, {unknown}")
+            bar.update(len(makers))
+            return
+        started = time.perf_counter()
+        outcomes = recorder.store.materialise_together(
+            scan, slot, recipes, lambda drafts, fill=maker.fill: fill(view, drafts), {"run_id": recorder.context.run_id}
+        )
+        for artifact, outcome in outcomes.items():
+            recorder.record(key, artifact, outcome, time.perf_counter() - started)
+        bar.update(1)
+
+
+class Recorder:
+    """Records artifacts as Dagster events, once per content.
+
+    Parameters
+    ----------
+    context : AssetExecutionContext
+    store : Store
+    names : sequence of str
+        Every artifact of the lane.
+    """
+
+    def __init__(self, context: dg.AssetExecutionContext, store: Store, names: Sequence[str]) -> None:
+        self.context = context
+        self.store = store
+        self._known = {name: context.instance.get_materialized_partitions(dg.AssetKey(name)) for name in names}
+        self._computed = 0
+        self._reused = 0
+
+    def record(self, key: str, artifact: str, outcome: Outcome, seconds: float) -> None:
+        """Log the event of one artifact, unless Dagster has it already."""
+        scan, slot = split_key(key)
+        self._reused += outcome.reused
+        self._computed += not outcome.reused
+        content = outcome.artifact.content_hash
+        head = self.store.head(scan, artifact, slot)
+        if outcome.reused and key in self._known[artifact] and head is not None and head.recorded == content:
+            return
+        self.context.log_event(
+            dg.AssetMaterialization(
+                artifact,
+                partition=key,
+                metadata=_metadata(outcome, seconds),
+                tags=_tags(outcome),
+                description=outcome.reason,
+            )
+        )
+        self.store.mark_recorded(scan, artifact, slot, content)
+
+    def summarise(self) -> None:
+        """Say how much was computed and how much was taken again."""
+        self.context.log.info(f"{self._computed} computed, {self._reused} reused")
+
+
+def _asset_spec(spec: ArtifactSpec, group: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        spec.name,
+        deps=[*spec.dependencies, SETTINGS_ASSET[spec.per]],
+        description=_description(spec),
+        group_name=group,
+        code_version=spec.code_version,
+        kinds={"zarr"} if spec.form == "arrays" else {"json"} if spec.form == "document" else {"html"},
+        tags={"lane": group},
+        owners=["team:microscopy"],
+        skippable=True,
+        partitions_def=tile_partitions if spec.per == "tile" else scan_partitions,
+        automation_condition=INCREMENTAL,
+    )
+
+
+def _description(spec: ArtifactSpec) -> str:
+    lines = [spec.title, ""]
+    lines += [
+        f"- `{item.name} ({', '.join(item.dimensions)})` [{item.units}]: {item.description}" for item in spec.variables
+    ]
+    lines += [f"- table `{table.name}`: {table.description}" for table in spec.tables]
+    if spec.settings:
+        lines += ["", f"Settings: {', '.join(spec.settings)}."]
+    return "\n".join(lines)
+
+
+def _metadata(outcome: Outcome, seconds: float) -> dict[str, Any]:
+    artifact = outcome.artifact
+    facts = {
+        name: value
+        for name, value in artifact.attributes.items()
+        if isinstance(value, int | float | str) and not isinstance(value, bool)
+    }
+    metadata: dict[str, Any] = {
+        "reason": outcome.reason,
+        "content_hash": artifact.content_hash,
+        "path": dg.MetadataValue.path(str(artifact.path)),
+        "seconds": round(seconds, 3),
+        **facts,
+    }
+    thumbnail = artifact.thumbnail()
+    if thumbnail:
+        metadata["picture"] = dg.MetadataValue.md(as_markdown(thumbnail, artifact.spec.name))
+        metadata["figure"] = dg.MetadataValue.path(str(artifact.folder / "figure.png"))
+    return metadata
+
+
+def _tags(outcome: Outcome) -> dict[str, str]:
+    # Dagster sets these tags on the outputs of a step, not on logged events.
+    recipe = outcome.artifact.record["recipe"]
+    tags = {"dagster/data_version": outcome.artifact.content_hash, "dagster/code_version": recipe["code_version"]}
+    plain_inputs = {name: content for name, content in recipe["inputs"].items() if "[" not in name}
+    return {**tags, **{f"dagster/input_data_version/{name}": content for name, content in plain_inputs.items()}}
+
+
+def _key_order(key: str) -> tuple[str, int]:
+    scan, slot = split_key(key)
+    return scan, SLOTS.index(slot) if slot else 0

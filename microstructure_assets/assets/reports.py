@@ -1,0 +1,261 @@
+"""The report of a scan: one page with the maps, what was found, what to distrust and where it comes from."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from microstructure_assets.assets.lane import Maker, lane
+from microstructure_assets.assets.views import ScanView
+from microstructure_assets.figures.report import ArtifactRow, Fact, ScanReport, Section, Table, render_report
+from microstructure_assets.store.contract import ARTIFACTS, TILE_ARTIFACTS
+from microstructure_assets.store.draft import Draft
+
+SOFTWARE = ("microstructure-assets", "dagster", "kikuchipy", "numpy", "scikit-learn", "scipy", "numba", "zarr")
+RAW_FILES_SHOWN = 20
+LARGEST_REGIONS_SHOWN = 10
+
+
+def fill_scan_report(view: ScanView, drafts: Mapping[str, Draft]) -> None:
+    """Collect what stands and render the page."""
+    facts = collect_facts(view)
+    newest = max(head.created for name in _scan_artifacts() if (head := view.store.head(view.scan_name, name)))
+    report = ScanReport(
+        scan=view.scan_name,
+        created=newest,
+        headline=headline(facts),
+        summary=summary(facts),
+        sections=sections(view, facts),
+        distrust=distrust(facts),
+        artifacts=provenance(view),
+        raw_files=raw_files(view),
+        software=tuple((name, importlib.metadata.version(name)) for name in SOFTWARE),
+        about=about(view.manifest, facts),
+    )
+    drafts["scan_report"].page(render_report(report))
+
+
+def collect_facts(view: ScanView) -> dict[str, Any]:
+    """Every figure that the sentences use, gathered from the artifacts."""
+    tiles = view.recipes.tiles(regions=False)
+    gathered = {
+        name: [view.read(artifact, tile).attributes[name] for tile in tiles]
+        for artifact, name in (
+            ("pca_scores", "components_mean"),
+            ("gmm_clusters", "clusters_mean"),
+            ("gmm_clusters", "rois_limited"),
+            ("anomalies", "anomaly_share"),
+            ("anomalies", "excess_mean"),
+            ("reference_windows", "fallbacks"),
+            ("reference_windows", "references"),
+            ("cnmf_weights", "residual_median"),
+        )
+    }
+    noise = np.concatenate([view.read("pca_scores", tile).array("noise_variance") for tile in tiles])
+    return {
+        **view.read("segmentation_map").attributes,
+        **{name: float(np.mean(values)) for name, values in gathered.items()},
+        "rois_limited": int(sum(gathered["rois_limited"])),
+        "fallbacks": int(sum(gathered["fallbacks"])),
+        "references": int(sum(gathered["references"])),
+        "noise_deviation": float(np.sqrt(np.median(noise))),
+        "tiling": view.read("analysis_tiling").document(),
+        "band_contrast_source": view.read("pattern_quality").attributes["band_contrast_source"],
+        "subspace": view.read("pattern_subspace").attributes,
+        "points": int(np.prod(view.grid_shape)),
+        "unit": view.grid.unit,
+    }
+
+
+def headline(facts: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Five numbers."""
+    return (
+        Fact(f"{facts['points']:,}", "points"),
+        Fact(f"{facts['regions']:,}", "regions"),
+        Fact(f"{facts['mean_diameter_um']:.3g}", "mean diameter", facts["unit"]),
+        Fact(f"{facts['area_weighted_diameter_um']:.3g}", "area-weighted diameter", facts["unit"]),
+        Fact(f"{100 * facts['trusted_share']:.1f}", "trusted points", "%"),
+    )
+
+
+def summary(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """What was found, in plain sentences."""
+    n, unit = facts["tiling"]["n"], facts["unit"]
+    return (
+        f"The map holds {facts['regions']} regions with a mean equivalent diameter of "
+        f"{facts['mean_diameter_um']:.3g} {unit} ({facts['area_weighted_diameter_um']:.3g} {unit} weighted by area).",
+        f"It was analysed in {n} × {n} regions of interest (ROIs), with {facts['clusters_mean']:.1f} clusters per ROI "
+        f"on average, found on {facts['components_mean']:.1f} principal components.",
+        f"{100 * facts['anomaly_share']:.1f} % of the points lie beyond the 95 % quantile of their cluster; "
+        "5 % would by chance alone.",
+    )
+
+
+def sections(view: ScanView, facts: Mapping[str, Any]) -> tuple[Section, ...]:
+    """The maps first, then how they came about."""
+    quality, tiling, segmentation = view.read("pattern_quality"), facts["tiling"], view.read("segmentation_map")
+    subspace = facts["subspace"]
+    parts = [
+        Section(
+            "Regions",
+            (
+                "Touching clusters with the same pattern were joined across the seams, and every point was "
+                "held against the regions near it.",
+            ),
+            segmentation.figure(),
+            "Regions in colours, boundaries, anomalies, and the distribution of region sizes",
+            _largest_regions(segmentation.table("regions"), facts["unit"]),
+        ),
+        Section(
+            "Pattern quality",
+            (f"Band contrast: {facts['band_contrast_source']}.",),
+            quality.figure(),
+            "Band contrast and mean intensity",
+        ),
+        Section(
+            "Regions of interest", (str(tiling["why"]),), view.read("analysis_tiling").figure(), "The analysis tiling"
+        ),
+    ]
+    parts += [_example(view, *item) for item in EXAMPLES]
+    parts.append(
+        Section(
+            "Whole-scan subspace",
+            (
+                f"{subspace['components']} components hold {100 * subspace['explained_variance']:.1f} % of the "
+                "variance, noise included.",
+            ),
+            view.read("pattern_subspace").figure(),
+            "Leading components and the energy that they leave out",
+        )
+    )
+    return tuple(parts)
+
+
+EXAMPLES = (
+    ("pca_scores", "Principal components", "How many components are kept"),
+    ("gmm_clusters", "Clusters", "Clusters and the criteria over their number"),
+    ("anomalies", "Anomalies", "Mahalanobis distance, anomalies, centres and windows"),
+    ("reference_windows", "References", "Reference pattern of each cluster"),
+    ("cnmf_weights", "Weights", "Weights of the references and the residual"),
+    ("weight_boundaries", "Boundaries", "Crossings of the dominant weights"),
+)
+
+
+def _example(view: ScanView, artifact: str, title: str, caption: str) -> Section:
+    tiles = view.recipes.tiles(regions=False)
+    tile = tiles[len(tiles) // 2]
+    where = f"Tile {tile}, in the middle of {len(tiles)}; the others are in the web UI." if len(tiles) > 1 else ""
+    return Section(title, (where,) if where else (), view.read(artifact, tile).figure(), f"{caption} (tile {tile})")
+
+
+def distrust(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a reader should hold back from believing, with its figure."""
+    warnings = []
+    if facts["unit"] != "µm":
+        warnings.append(
+            "The file gives no step size: lengths are in points. Set acquisition.step_x_um and acquisition.step_y_um."
+        )
+    if facts["points"] < 100:
+        warnings.append(
+            f"{facts['points']} points are too few for statistics of clusters; only the grossest contrast can be found."
+        )
+    if facts["trusted_share"] < 0.95:
+        warnings.append(
+            f"{100 * (1 - facts['trusted_share']):.1f} % of the points are not trusted: mixed, dark or between regions."
+        )
+    if facts["rois_limited"]:
+        warnings.append(
+            f"In {facts['rois_limited']} of {facts['tiling']['roi_count']} ROIs the number of points "
+            "limited the number of clusters."
+        )
+    if facts["fallbacks"]:
+        warnings.append(
+            f"{facts['fallbacks']} of {facts['references']} references come from a fallback, as no window qualified."
+        )
+    if facts["residual_median"] > 1.2:
+        warnings.append(
+            f"Half of the patterns leave residuals above {facts['residual_median']:.2f} noise deviations: the "
+            "references do not hold all of the signal."
+        )
+    warnings.append(
+        "Regions are found from the likeness of patterns, without indexing: boundaries of less than about 1° may be "
+        "missed, and two touching grains of nearly equal pattern are one region."
+    )
+    return tuple(warnings)
+
+
+def provenance(view: ScanView) -> tuple[ArtifactRow, ...]:
+    """A row per artifact."""
+    rows = []
+    in_force = view.recipes.layers.in_force
+    for spec in ARTIFACTS:
+        for tile in view.recipes.tiles() if spec.per == "tile" else [None]:
+            head = view.store.head(view.scan_name, spec.name, tile)
+            if head is None or spec.name == "scan_report":
+                continue
+            layers = in_force(view.scan_name, tile, view.scan.instrument)
+            changed = tuple(
+                f"{name} = {value}"
+                for name, value in head.recipe["settings"].items()
+                if layers[name].layer != "default"
+            )
+            version = str(head.recipe["code_version"])
+            rows.append(
+                ArtifactRow(spec.name, head.content_hash, version, head.created, head.reason, changed, tile or "")
+            )
+    return tuple(rows)
+
+
+def raw_files(view: ScanView) -> tuple[tuple[str, str], ...]:
+    """Path and hash of the raw files; the rest of a long list is counted."""
+    table = view.read("scan_manifest").table("files")
+    rows = [(str(path), str(digest)) for path, digest in zip(table["path"], table["sha256"], strict=True)]
+    more = len(rows) - RAW_FILES_SHOWN
+    rest = [(f"and {more:,} more, listed in the manifest", view.manifest["raw_files"]["hash"])] if more > 0 else []
+    return tuple(rows[:RAW_FILES_SHOWN] + rest)
+
+
+def about(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Facts of the scan."""
+    grid = manifest["grid"]
+    step = (
+        "not known"
+        if facts["unit"] != "µm"
+        else f"{grid['step_x_um']:.4g} µm along x, {grid['step_y_um']:.4g} µm along y"
+    )
+    known = [
+        (
+            "file",
+            f"{manifest['format']}, {manifest['raw_files']['count']:,} files, "
+            f"{manifest['raw_files']['bytes'] / 1e6:,.1f} MB",
+        ),
+        ("grid", f"{grid['rows']} rows × {grid['columns']} columns"),
+        ("step", step),
+        ("phases", ", ".join(phase["name"] for phase in manifest.get("phases", [])) or "not given"),
+        ("noise", f"{facts['noise_deviation']:.3g} per pixel, in the intensity of the corrected patterns"),
+    ]
+    return tuple(known)
+
+
+def _largest_regions(table: Mapping[str, np.ndarray], unit: str) -> Table:
+    order = np.argsort(-np.asarray(table["point_count"]), kind="stable")[:LARGEST_REGIONS_SHOWN]
+    rows = tuple(
+        (
+            str(int(table["region"][row])),
+            f"{int(table['point_count'][row]):,}",
+            f"{table['equivalent_diameter_um'][row]:.3g}",
+            f"{table['centroid_x_um'][row]:.3g}, {table['centroid_y_um'][row]:.3g}",
+        )
+        for row in order
+    )
+    return Table(("region", "points", f"diameter [{unit}]", f"centre x, y [{unit}]"), rows)
+
+
+def _scan_artifacts() -> list[str]:
+    return [spec.name for spec in ARTIFACTS if spec not in TILE_ARTIFACTS and spec.name != "scan_report"]
+
+
+report_lane = lane("reports", "reports", (Maker(("scan_report",), fill_scan_report),))

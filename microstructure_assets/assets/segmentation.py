@@ -1,0 +1,113 @@
+"""The stitched map of the whole scan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from microstructure_assets import progress
+from microstructure_assets.assets.lane import Maker, lane
+from microstructure_assets.assets.views import ScanView
+from microstructure_assets.store.draft import Draft
+from microstructure_assets.store.tiles import tile_of
+
+
+@dataclass(frozen=True)
+class TileMaps:
+    """Maps of the tile lane side by side over the scan.
+
+    Attributes
+    ----------
+    cluster : ndarray of int32, shape (y, x)
+        Cluster numbers, unique over the scan.
+    anomaly, weight_boundary : ndarray of uint8, shape (y, x)
+    noise_variance : float
+        Median over the ROIs.
+    """
+
+    cluster: np.ndarray
+    anomaly: np.ndarray
+    weight_boundary: np.ndarray
+    noise_variance: float
+
+
+def gather_tiles(view: ScanView) -> TileMaps:
+    """Put the tiles' maps side by side and number the clusters over the whole scan."""
+    cluster = np.full(view.grid_shape, -1, dtype=np.int32)
+    anomaly, boundary = np.zeros(view.grid_shape, dtype=np.uint8), np.zeros(view.grid_shape, dtype=np.uint8)
+    noises, first = [], 0
+    for slot in view.recipes.tiles(regions=False):
+        tile = tile_of(view.store, view.scan, slot)
+        gmm = view.read("gmm_clusters", slot)
+        labels, rois, counts = gmm.array("cluster"), gmm.array("roi"), gmm.array("cluster_count")
+        area = (
+            slice(tile.bounds.row_start, tile.bounds.row_stop),
+            slice(tile.bounds.column_start, tile.bounds.column_stop),
+        )
+        cluster[area] = labels + (first + np.concatenate([[0], np.cumsum(counts)[:-1]]))[rois]
+        anomaly[area] = view.read("anomalies", slot).array("anomaly")
+        boundary[area] = view.read("weight_boundaries", slot).array("boundary")
+        noises.append(view.read("pca_scores", slot).array("noise_variance"))
+        first += int(counts.sum())
+    return TileMaps(cluster, anomaly, boundary, float(np.median(np.concatenate(noises))))
+
+
+def fill_segmentation_map(view: ScanView, drafts: Mapping[str, Draft]) -> None:
+    """Stitch the tiles' clusters to regions."""
+    from microstructure_assets.methods.stitching import stitch
+
+    tiles = gather_tiles(view)
+    step_y, step_x = view.steps_um
+    with progress.bar("stitching", 100) as bar:
+        stitched = stitch(
+            view.patterns, tiles.cluster, tiles.noise_variance, view.settings("stitching"), progress=bar.update
+        )
+    regions = dict(stitched.regions)
+    area = np.asarray(regions["point_count"]) * step_y * step_x
+    table = {
+        "region": regions.pop("region"),
+        "point_count": regions.pop("point_count"),
+        "area_um2": area,
+        "equivalent_diameter_um": np.sqrt(4 * area / np.pi),
+        "centroid_y_um": np.asarray(regions.pop("row_centroid")) * step_y,
+        "centroid_x_um": np.asarray(regions.pop("column_centroid")) * step_x,
+        **regions,
+    }
+    trusted = (stitched.confidence >= view.settings("stitching").trusted_confidence) & (stitched.region > 0)
+    view.save(
+        drafts["segmentation_map"],
+        {
+            "region": stitched.region.astype(np.int32),
+            "anomaly": tiles.anomaly,
+            "boundary": stitched.boundary.astype(np.uint8),
+            "trusted": trusted.astype(np.uint8),
+            "confidence": stitched.confidence.astype(np.float32),
+            "weight_boundary": tiles.weight_boundary,
+            "edge_strength_x": stitched.edge_strength_x.astype(np.float32),
+            "edge_strength_y": stitched.edge_strength_y.astype(np.float32),
+        },
+        more_dimensions={
+            "confidence": ("y", "x"),
+            "weight_boundary": ("y", "x"),
+            "edge_strength_x": ("y", "x_edge"),
+            "edge_strength_y": ("y_edge", "x"),
+        },
+        tables={"regions": table},
+        facts=_facts(table, trusted),
+    )
+
+
+def _facts(table: Mapping[str, np.ndarray], trusted: np.ndarray) -> dict[str, float | int]:
+    diameter, area = np.asarray(table["equivalent_diameter_um"]), np.asarray(table["area_um2"])
+    found = len(diameter) > 0
+    return {
+        "regions": len(diameter),
+        "mean_diameter_um": float(diameter.mean()) if found else float("nan"),
+        "area_weighted_diameter_um": float(np.average(diameter, weights=area)) if found else float("nan"),
+        "trusted_share": float(trusted.mean()),
+    }
+
+
+segmentation_lane = lane("segmentation", "segmentation", (Maker(("segmentation_map",), fill_segmentation_map),))

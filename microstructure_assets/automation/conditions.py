@@ -1,0 +1,90 @@
+"""The condition under which an asset is asked for without a person: its data, settings or code changed."""
+
+from __future__ import annotations
+
+import dagster as dg
+from dagster import AutomationCondition as Condition
+
+from microstructure_assets.automation.under_way import scans_under_way
+from microstructure_assets.partitions import split_key
+from microstructure_assets.store.home import resolve_home
+from microstructure_assets.store.scans import ScanRegistry, ScanUnknown
+from microstructure_assets.store.store import Store
+from microstructure_assets.store.tiles import tiles_of
+
+AUTOMATION_SENSOR = "automation"
+
+
+class UnusedSlot(Condition):
+    """True for a slot that the scan's known tiling does not use; false while the tiling is unknown.
+
+    The opposite predicate, "in the tiling", would be false for every slot while the tiling is unknown, and a fan-in
+    that waits for "all slots in the tiling" would then run before any tile exists.
+    """
+
+    @property
+    def name(self) -> str:
+        """Label in the UI."""
+        return "unused_slot"
+
+    def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
+        """Look at the candidates' slots against the tilings in the store."""
+        candidates = context.candidate_subset
+        if not isinstance(context.partitions_def, dg.MultiPartitionsDefinition):
+            return dg.AutomationResult(context, true_subset=context.get_empty_subset())
+        used: dict[str, set[str] | None] = {}
+        unused = set()
+        for key in candidates.expensively_compute_partition_keys():
+            scan, slot = split_key(key)
+            if scan not in used:
+                used[scan] = used_slots(scan)
+            known = used[scan]
+            if known is not None and slot not in known:
+                unused.add(key)
+        return dg.AutomationResult(context, true_subset=candidates.compute_intersection_with_partition_keys(unused))
+
+
+class Characterizing(Condition):
+    """True for the partitions of scans that a `characterize` run, started by a person, is working on."""
+
+    @property
+    def name(self) -> str:
+        """Label in the UI."""
+        return "characterizing"
+
+    def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
+        """Look at the candidates' scans against the runs under way."""
+        busy = scans_under_way(context.asset_graph_view.instance)
+        candidates = context.candidate_subset
+        keys = candidates.expensively_compute_partition_keys() if busy else set()
+        taken = {key for key in keys if key and split_key(key)[0] in busy}
+        return dg.AutomationResult(context, candidates.compute_intersection_with_partition_keys(taken))
+
+
+def used_slots(scan: str) -> set[str] | None:
+    """Slots that a scan uses; None while its tiling is unknown."""
+    store = Store(resolve_home())
+    try:
+        tiles = tiles_of(store, ScanRegistry(store.home).get(scan))
+    except ScanUnknown:
+        return None
+    return None if tiles is None else set(tiles)
+
+
+SETTINGS = dg.AssetSelection.assets("scan_settings", "tile_settings")
+UNUSED = UnusedSlot()
+
+INCREMENTAL = (
+    (
+        Condition.any_deps_match(Condition.data_version_changed() | Condition.will_be_requested()).since_last_handled()
+        | Condition.newly_missing().since_last_handled()
+        | Condition.code_version_changed().since_last_handled()
+    )
+    # Settings have an event only once somebody sets them: without one the defaults hold, and nothing waits for it.
+    & ~Condition.any_deps_match(Condition.missing() & ~Condition.will_be_requested() & ~UNUSED).ignore(SETTINGS)
+    & ~Condition.any_deps_in_progress()
+    & ~Condition.in_progress()
+    & Condition.all_deps_blocking_checks_passed()
+    & ~UNUSED
+    & ~Characterizing()
+)

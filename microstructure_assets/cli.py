@@ -1,0 +1,240 @@
+"""`microstructure`: the same jobs as in the web UI, from a shell.
+
+Exit codes: 0 done, 1 failed, 2 wrong input, 130 stopped by the user (what was finished is kept).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from microstructure_assets.store.home import Home, prepare_home, resolve_home
+
+WRONG_INPUT, INTERRUPTED = 2, 130
+home_option = click.option("--home", "home_path", type=click.Path(path_type=Path), help="Folder of the home.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show Dagster's log and full errors.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="microstructure-assets")
+def commands() -> None:
+    """Turn microscope scans into characterised microstructures."""
+
+
+@commands.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--name", help="Name of the scan; default: made of the file's name.")
+@click.option("--instrument", help="Instrument whose settings layer holds.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting of the scan, e.g. tiling.n=6.")
+@home_option
+@verbose_option
+def characterize(
+    path: Path,
+    name: str | None,
+    instrument: str | None,
+    changes: tuple[str, ...],
+    home_path: Path | None,
+    verbose: bool,
+) -> None:
+    """Characterise the scan at PATH: read it, make every artifact, print what was found."""
+    from microstructure_assets.shell.running import characterize_scan
+
+    characterize_scan(_home(home_path), path, name, instrument, _pairs(changes), verbose)
+
+
+@commands.command()
+@click.argument("scan", required=False)
+@click.option("--why", is_flag=True, help="Say why each artifact was last made, and why it would be made again.")
+@home_option
+def status(scan: str | None, why: bool, home_path: Path | None) -> None:
+    """List the scans, or what stands of SCAN and whether it is current."""
+    from microstructure_assets.shell.showing import show_scan, show_scans
+
+    show_scan(_home(home_path), scan, why) if scan else show_scans(_home(home_path))
+
+
+@commands.command()
+@click.argument("scan")
+@click.argument("changes", nargs=-1, metavar="KEY=VALUE...")
+@click.option("--tile", help="A tile (t03) or a named region; default: the whole scan.")
+@home_option
+def configure(scan: str, changes: tuple[str, ...], tile: str | None, home_path: Path | None) -> None:
+    """Change settings of SCAN (KEY=default takes a value back), or list them when none is given."""
+    from microstructure_assets.shell.running import change_settings
+    from microstructure_assets.shell.showing import show_settings, slot_of
+
+    home = _home(home_path)
+    slot = slot_of(home, scan, tile)
+    if changes:
+        change_settings(home, scan, slot, _pairs(changes))
+    else:
+        show_settings(home, scan, slot)
+
+
+@commands.command()
+@click.argument("scan")
+@click.argument("asset")
+@click.option("--tile", help="A tile (t03) or a named region.")
+@click.option(
+    "--part", help="A table or file of the artifact instead, e.g. criteria or figure; `folder` for its folder."
+)
+@home_option
+def path(scan: str, asset: str, tile: str | None, part: str | None, home_path: Path | None) -> None:
+    """Print where an artifact of SCAN lies."""
+    from microstructure_assets.shell.showing import artifact_path
+
+    click.echo(artifact_path(_home(home_path), scan, asset, tile, part))
+
+
+@commands.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--form",
+    type=click.Choice(["h5", "tiff"]),
+    default="h5",
+    show_default=True,
+    help="kikuchipy h5, or a TIFF per point.",
+)
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting of the twin; --list shows all.")
+@click.option("--list", "list_settings", is_flag=True, help="List the twin's settings and stop.")
+def twin(path: Path, form: str, changes: tuple[str, ...], list_settings: bool) -> None:
+    """Simulate a scan with known truth and write it to PATH."""
+    from microstructure_assets.shell.twins import show_twin_settings, write_twin
+
+    show_twin_settings() if list_settings else write_twin(path, form, _pairs(changes))
+
+
+@commands.group()
+def regions() -> None:
+    """Named regions of a scan: rectangles that are analysed like a tile."""
+
+
+@regions.command("add")
+@click.argument("scan")
+@click.argument("name")
+@click.option("--rows", required=True, metavar="START:STOP", help="Rows in points, the stop excluded.")
+@click.option("--columns", required=True, metavar="START:STOP", help="Columns in points, the stop excluded.")
+@click.option("--references-from", help="Region whose reference patterns this one takes.")
+@home_option
+def add_region(
+    scan: str, name: str, rows: str, columns: str, references_from: str | None, home_path: Path | None
+) -> None:
+    """Add the region NAME to SCAN, or move it."""
+    from microstructure_assets.shell.running import set_region
+
+    set_region(_home(home_path), scan, name, _range(rows, "--rows"), _range(columns, "--columns"), references_from)
+
+
+@regions.command("remove")
+@click.argument("scan")
+@click.argument("name")
+@home_option
+def remove_region(scan: str, name: str, home_path: Path | None) -> None:
+    """Forget the region NAME of SCAN."""
+    from microstructure_assets.store.scans import ScanRegistry
+
+    ScanRegistry(_home(home_path)).remove_region(scan, name)
+
+
+@regions.command("list")
+@click.argument("scan")
+@home_option
+def list_regions(scan: str, home_path: Path | None) -> None:
+    """List the named regions of SCAN."""
+    from microstructure_assets.shell.showing import show_regions
+
+    show_regions(_home(home_path), scan)
+
+
+@commands.command()
+@click.argument("sql")
+@home_option
+def query(sql: str, home_path: Path | None) -> None:
+    """Run SQL on the catalogue of all scans; `show tables` lists its views."""
+    from microstructure_assets.store.catalogue import connect
+
+    click.echo(str(connect(_home(home_path).root).sql(sql) or ""))
+
+
+@commands.command()
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The UI has no log-in: keep it on this machine or behind a proxy.",
+)
+@click.option("--port", default=3000, show_default=True)
+@home_option
+def ui(host: str, port: int, home_path: Path | None) -> None:
+    """Start the web UI and the daemon."""
+    from microstructure_assets.resources import open_instance
+    from microstructure_assets.servers import serve
+
+    home = _home(home_path)
+    open_instance(home).dispose()
+    click.echo(f"web UI: http://{host}:{port} (home {home.root}); Ctrl-C stops it")
+    sys.exit(serve(home, host, port))
+
+
+def main() -> None:
+    """Entry point."""
+    with _plain_errors("-v" in sys.argv or "--verbose" in sys.argv):
+        commands(standalone_mode=False)
+
+
+@contextlib.contextmanager
+def _plain_errors(verbose: bool) -> Iterator[None]:
+    try:
+        yield
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except click.Abort:
+        _leave("stopped; what was finished is kept, run the command again to go on", INTERRUPTED)
+    except KeyboardInterrupt:
+        _leave("stopped; what was finished is kept, run the command again to go on", INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (ValueError, LookupError, OSError) as error:
+        if verbose:
+            raise
+        _leave(f"error: {error.args[0] if isinstance(error, KeyError) else error}", WRONG_INPUT)
+    except Exception as error:
+        if verbose:
+            raise
+        _leave(f"failed: {type(error).__name__}: {error} (-v shows where)", 1)
+
+
+def _leave(message: str, code: int) -> None:
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+def _home(path: Path | None) -> Home:
+    return prepare_home(resolve_home(path))
+
+
+def _pairs(changes: tuple[str, ...]) -> dict[str, Any]:
+    pairs = {}
+    for text in changes:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"setting {text!r}: expected KEY=VALUE, e.g. tiling.n=6")
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _range(text: str, option: str) -> tuple[int, int]:
+    start, colon, stop = text.partition(":")
+    if not (colon and start.strip().isdecimal() and stop.strip().isdecimal()):
+        raise click.UsageError(f"{option} {text!r}: expected START:STOP in points, e.g. 10:30")
+    return int(start), int(stop)
+
+
+if __name__ == "__main__":
+    main()

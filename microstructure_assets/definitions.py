@@ -1,0 +1,40 @@
+"""The one place where assets, jobs, sensors and resources meet."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+
+from microstructure_assets.assets.patterns import scan_lane  # noqa: E402
+from microstructure_assets.assets.reports import report_lane  # noqa: E402
+from microstructure_assets.assets.segmentation import segmentation_lane  # noqa: E402
+from microstructure_assets.assets.settings import scan_settings, tile_settings  # noqa: E402
+from microstructure_assets.assets.tiles import tile_lane  # noqa: E402
+from microstructure_assets.automation.sensors import automation_sensor  # noqa: E402
+from microstructure_assets.jobs import characterize, configure  # noqa: E402
+from microstructure_assets.resources import HomeResource  # noqa: E402
+
+
+def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Fresh definitions; tests, command line and production share this.
+
+    Parameters
+    ----------
+    overrides : mapping, optional
+        Resources to use in place of the standard ones.
+    """
+    return dg.Definitions(
+        assets=[scan_settings, tile_settings, scan_lane, tile_lane, segmentation_lane, report_lane],
+        jobs=[characterize, configure],
+        sensors=[automation_sensor],
+        resources={"home": HomeResource(), **(overrides or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

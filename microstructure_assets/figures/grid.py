@@ -1,0 +1,60 @@
+"""Where the points of a map lie: step and origin in µm, for axes and scale bars."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Position of a map's points.
+
+    Parameters
+    ----------
+    step_y_um, step_x_um
+        Distance of neighbouring points [µm]; None, zero or not finite where it is not known: axes then count points.
+    origin_y_um, origin_x_um
+        Position of the map's first point [µm], for a tile its place in the scan.
+    """
+
+    step_y_um: float | None = None
+    step_x_um: float | None = None
+    origin_y_um: float = 0.0
+    origin_x_um: float = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Both steps are positive lengths."""
+        return all(
+            step is not None and math.isfinite(step) and step > 0 for step in (self.step_y_um, self.step_x_um)
+        ) and all(math.isfinite(origin) for origin in (self.origin_y_um, self.origin_x_um))
+
+    @property
+    def unit(self) -> str:
+        """Unit of the axes."""
+        return "µm" if self.known else "points"
+
+    @property
+    def step_y(self) -> float:
+        """Step along y in the unit of the axes."""
+        return float(self.step_y_um) if self.known and self.step_y_um else 1.0
+
+    @property
+    def step_x(self) -> float:
+        """Step along x in the unit of the axes."""
+        return float(self.step_x_um) if self.known and self.step_x_um else 1.0
+
+    @property
+    def origin_y(self) -> float:
+        """Position of the first row in the unit of the axes."""
+        return self.origin_y_um if self.known else 0.0
+
+    @property
+    def origin_x(self) -> float:
+        """Position of the first column in the unit of the axes."""
+        return self.origin_x_um if self.known else 0.0
+
+
+POINTS = Grid()
+"""A grid of unknown step: axes count points."""

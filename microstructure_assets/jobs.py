@@ -1,0 +1,174 @@
+"""What a person starts: `characterize` (everything of one scan) and `configure` (settings of a scan or tile)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from microstructure_assets.assets.settings import report_settings
+from microstructure_assets.automation.under_way import PROCESS_TAG, this_process
+from microstructure_assets.partitions import scan_partitions, tile_key
+from microstructure_assets.resources import HomeResource, changes_of, settings_form
+from microstructure_assets.store.contract import ARTIFACTS
+from microstructure_assets.store.layers import SettingsLayers
+from microstructure_assets.store.recipes import Recipes
+
+# A stage is a set of assets of one partition: no job of Dagster's can span assets of different partitions.
+STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("scan", ("scan_manifest", "preprocessed_patterns", "pattern_quality", "pattern_subspace", "analysis_tiling")),
+    ("tile", tuple(spec.name for spec in ARTIFACTS if spec.per == "tile")),
+    ("scan", ("segmentation_map",)),
+    ("scan", ("scan_report",)),
+)
+PARENT_RUN_TAG = "microstructure/parent_run"
+SettingsForm = settings_form()
+
+
+def stale_reasons(recipes: Recipes, per: str, artifacts: Sequence[str]) -> dict[tuple[str, str | None], str]:
+    """Why each artifact of a stage would be made again, by artifact and tile; empty when the stage is current."""
+    reasons = {}
+    for tile in [None] if per == "scan" else recipes.tiles():
+        for artifact in artifacts:
+            reason = recipes.why_stale(artifact, tile)
+            if reason:
+                reasons[artifact, tile] = reason
+    return reasons
+
+
+@dg.op
+def run_stages(context: dg.OpExecutionContext, home: HomeResource) -> None:
+    """Run the stages of one scan one after another, each as a child run in this process, but not the current ones."""
+    scan, store = context.partition_key, home.store()
+    graph = _definitions(home).get_implicit_global_asset_job_def()
+    for per, artifacts in STAGES:
+        recipes = Recipes(store, scan)
+        reasons = stale_reasons(recipes, per, artifacts)
+        if not reasons and recorded(context.instance, store, recipes, per, artifacts):
+            context.log.info(f"{', '.join(artifacts)}: nothing to recompute")
+            continue
+        result = graph.execute_in_process(
+            instance=context.instance,
+            asset_selection=[dg.AssetKey(name) for name in artifacts],
+            run_config={"loggers": context.run.run_config.get("loggers", {})},
+            **_partitions(scan, per, recipes.tiles(), context.run_id),
+        )
+        context.log.info(f"{', '.join(artifacts)}: run {result.run_id}")
+
+
+def recorded(instance: dg.DagsterInstance, store: Any, recipes: Recipes, per: str, artifacts: Sequence[str]) -> bool:
+    """Whether Dagster has an event of each artifact of a stage as it stands."""
+    scan = recipes.scan.name
+    for artifact in artifacts:
+        known = instance.get_materialized_partitions(dg.AssetKey(artifact))
+        for tile in [None] if per == "scan" else recipes.tiles():
+            head = store.head(scan, artifact, tile)
+            key = tile_key(scan, tile) if tile else scan
+            if head is None or head.recorded != head.content_hash or key not in known:
+                return False
+    return True
+
+
+def _partitions(scan: str, per: str, tiles: Sequence[str], parent_run: str) -> dict[str, Any]:
+    tags = {PARENT_RUN_TAG: parent_run}
+    if per == "scan":
+        return {"partition_key": scan, "tags": tags}
+    ends = {
+        "dagster/asset_partition_range_start": tile_key(scan, tiles[0]),
+        "dagster/asset_partition_range_end": tile_key(scan, tiles[-1]),
+    }
+    return {"tags": {**tags, **ends}}
+
+
+@dg.job(
+    partitions_def=scan_partitions,
+    executor_def=dg.in_process_executor,
+    description="Make every artifact of one scan that is missing or no longer current; nothing else is computed.",
+    # What failed or was stopped is started again by a person: everything that was finished is kept.
+    tags={"dagster/max_retries": "0"},
+)
+def characterize() -> None:
+    """One click, one command."""
+    run_stages()
+
+
+@dg.op
+def change_settings(context: dg.OpExecutionContext, config: SettingsForm, home: HomeResource) -> None:  # type: ignore[valid-type]
+    """Store the settings of the form and tell the graph."""
+    scan, tile, store = context.partition_key, config.tile or None, home.store()  # type: ignore[attr-defined]
+    values = SettingsLayers(store.home).configure(scan, changes_of(config), tile)
+    report_settings(context.instance, store.home, scan, [tile] if tile else None)
+    context.log.info(f"settings of {scan}{f', tile {tile}' if tile else ''}: {values or 'all default'}")
+
+
+@dg.job(
+    partitions_def=scan_partitions,
+    executor_def=dg.in_process_executor,
+    description="Change settings of a scan, one tile or named region; automation recomputes what depends on them.",
+    tags={"dagster/max_retries": "0"},
+)
+def configure() -> None:
+    """The launchpad is the form."""
+    change_settings()
+
+
+class JobStopped(KeyboardInterrupt):
+    """The user stopped a job; what was finished is kept."""
+
+
+class JobFailed(RuntimeError):
+    """A job failed; the cause is the error of the step."""
+
+
+def run_characterize(instance: dg.DagsterInstance, scan: str, log_level: str = "CRITICAL") -> str:
+    """Run `characterize` of one scan in this process; the same job as the UI's button.
+
+    Parameters
+    ----------
+    instance : DagsterInstance
+    scan : str
+        A registered scan whose partition key exists.
+    log_level : str
+        Level of Dagster's own log on the console.
+
+    Returns
+    -------
+    str
+        The run's id.
+
+    Raises
+    ------
+    JobStopped
+        If the user interrupts it.
+    JobFailed
+        If a step fails.
+    """
+    job = _definitions(HomeResource()).get_job_def("characterize")
+    quiet = {"loggers": {"console": {"config": {"log_level": log_level}}}}
+    try:
+        result = job.execute_in_process(
+            run_config=quiet, instance=instance, partition_key=scan, tags={PROCESS_TAG: this_process()}
+        )
+    except dg.DagsterExecutionInterruptedError as error:
+        raise JobStopped from error
+    except dg.DagsterExecutionStepExecutionError as error:
+        raise JobFailed("a step failed") from root_cause(error)
+    return str(result.run_id)
+
+
+def _definitions(home: HomeResource) -> dg.Definitions:
+    # The assets that the job runs meet it only there.
+    from microstructure_assets.definitions import build_defs
+
+    return build_defs({"home": home})
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The first error of a chain."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def register_scan(instance: dg.DagsterInstance, scan: str) -> None:
+    """Make the scan's partition key known."""
+    instance.add_dynamic_partitions("scan", [scan])

@@ -1,0 +1,339 @@
+"""Weights of fixed references in each pattern: constrained non-negative matrix factorization, solved exactly.
+
+With the references H fixed, each pattern's weights follow from H Hᵀ and x Hᵀ alone: one product touches the patterns once,
+and what is left is a small non-negative least-squares problem per point.
+
+References
+----------
+.. [1] Q. Zhang, S. Benito, S. Weber, M. Stricker, "Multi-modal data-driven microstructure characterization", Eq. 10.
+.. [2] C. L. Lawson, R. J. Hanson, "Solving Least Squares Problems", 1974, chapter 23.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microstructure_assets.methods import factorization_kernels as kernels
+from microstructure_assets.methods.parallel import block_bounds, map_blocks, single_blas_thread
+from microstructure_assets.methods.settings import FactorizationSettings
+
+_BLOCK_POINTS = 2048
+_EIGENVALUE_FLOOR = 1e-3
+_LEAST_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of r references in n patterns.
+
+    Attributes
+    ----------
+    weight : (n, r) float32
+        ``paper``: non-negative, free sum. ``noise_corrected``: shares that sum to one; 0 throughout for a pattern that no
+        reference explains.
+    weight_std : (n, r) float32
+        Standard deviation from the noise of the pattern and of the references; 0 for a weight at its bound.
+    residual : (n,) float32
+        Root mean square of what the references leave of the pattern, over the noise deviation that pattern and
+        references explain; 1 where the model holds. Without noise, over the pattern's own root mean square.
+    gain : (n,) float32
+        Sum of the weights before they are divided by it.
+    active : (r,) bool
+        References that took part.
+    condition : float
+        Condition number of the Gram matrix of the active references scaled to unit diagonal: how well they can be told
+        apart.
+    """
+
+    weight: NDArray[np.float32]
+    weight_std: NDArray[np.float32]
+    residual: NDArray[np.float32]
+    gain: NDArray[np.float32]
+    active: NDArray[np.bool_]
+    condition: float
+
+
+def nonnegative_least_squares(gram: NDArray, projection: NDArray) -> NDArray[np.float64]:
+    """Exact solution of min ½ wᵀ G w - fᵀ w, w ≥ 0, for each row f.
+
+    Parameters
+    ----------
+    gram : (r, r) float
+        G = H Hᵀ, symmetric and positive semidefinite; may be rank deficient.
+    projection : (n, r) float
+        F = X Hᵀ.
+
+    Returns
+    -------
+    (n, r) float64
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not belong together.
+
+    Notes
+    -----
+    Active-set method of [2]_ on the Gram matrix, scaled to unit diagonal, with a Cholesky factor that grows by rows. Of
+    references that depend on each other linearly only as many are used as are independent; the fit is the same.
+    """
+    gram = np.ascontiguousarray(gram, dtype=np.float64)
+    projection = np.ascontiguousarray(projection, dtype=np.float64)
+    if gram.ndim != 2 or gram.shape[0] != gram.shape[1] or projection.ndim != 2 or projection.shape[1] != len(gram):
+        raise ValueError(f"gram {gram.shape}, projection {projection.shape}: expected (r, r) and (n, r)")
+    scale = _unit_scale(gram)
+    scaled, right = gram * scale * scale[:, None], projection * scale
+    weight = np.zeros_like(right)
+    map_blocks(
+        lambda bounds: kernels.nonnegative_rows(scaled, right, weight, *bounds),
+        block_bounds(len(right), _BLOCK_POINTS),
+    )
+    return weight * scale
+
+
+def _unit_scale(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    diagonal = np.diag(gram)
+    return np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 0.0)
+
+
+def denoised_gram(gram: NDArray[np.float64], noise_energy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Gram matrix of the references without the noise energy on its diagonal, made positive definite.
+
+    Taking the expected noise off can leave the matrix indefinite, as references of one grain differ by noise only. After
+    scaling to unit diagonal, eigenvalues below 1e-3 are raised to it; references that are all noise keep a thousandth
+    of their energy.
+    """
+    diagonal = np.diag(gram)
+    corrected = gram - np.diag(np.minimum(noise_energy, 0.999 * diagonal))
+    scale = _unit_scale(corrected)
+    value, vector = np.linalg.eigh(corrected * scale * scale[:, None])
+    if len(value) and value[0] < _EIGENVALUE_FLOOR:
+        used = scale > 0
+        lifted = (vector * np.maximum(value, _EIGENVALUE_FLOOR)) @ vector.T
+        back = np.where(used, 1.0 / np.where(used, scale, 1.0), 0.0)
+        corrected = lifted * back * back[:, None]
+    return np.asarray(corrected)
+
+
+def redundant_references(
+    gram: NDArray[np.float64], noise_energy: NDArray[np.float64], pixels: int, equal: float, mixed: float
+) -> NDArray[np.bool_]:
+    """References that others make up: mixtures, as those of clusters of boundary points are, and equals.
+
+    A reference is judged against the non-negative combination of the others that comes nearest. It is redundant when what
+    is left of its energy stays below ``mixed`` where two or more of the others hold a tenth each, or below ``equal`` where
+    a single one does, in either case plus three standard deviations of what the noise leaves. The noisiest is judged
+    first, and the rest without it. A pure pattern is never a mixture of those that contain it, as a weight would have to
+    be negative.
+
+    Parameters
+    ----------
+    gram : (r, r)
+        Gram matrix without noise.
+    noise_energy : (r,)
+        Noise energy of each reference, pixels × noise variance.
+    pixels
+        p.
+    equal, mixed
+        Shares of the energy; 0 switches the test off.
+    """
+    r = len(gram)
+    redundant = np.zeros(r, dtype=bool)
+    energy = np.where(np.diag(gram) > 0, np.diag(gram), 1.0)
+    for k in np.argsort(-noise_energy / energy, kind="stable"):
+        others = np.flatnonzero(~redundant & (np.arange(r) != k))
+        if len(others) == 0 or gram[k, k] <= 0:
+            continue
+        block = gram[np.ix_(others, others)]
+        weight = nonnegative_least_squares(block, gram[k, others][None])[0]
+        left = gram[k, k] - 2 * weight @ gram[k, others] + weight @ block @ weight
+        scatter = np.sqrt(2.0 / pixels) * (noise_energy[k] + weight**2 @ noise_energy[others])
+        several = np.sum(weight > _LEAST_SHARE * weight.sum()) >= 2
+        tolerance = mixed if several else equal
+        redundant[k] = tolerance > 0 and left < tolerance * gram[k, k] + 3.0 * scatter
+    return redundant
+
+
+def nearby_references(dominant: NDArray[np.integer], references: int, reach: int) -> NDArray[np.bool_]:
+    """References that dominate within ``reach`` points (square window) of each point.
+
+    Parameters
+    ----------
+    dominant : (rows, columns) int
+        Reference with the largest weight, negative for none.
+    references
+        r.
+    reach
+        Points.
+
+    Returns
+    -------
+    (rows × columns, r) bool
+    """
+    from scipy.ndimage import maximum_filter
+
+    near = [maximum_filter(dominant == k, size=2 * reach + 1, mode="constant").ravel() for k in range(references)]
+    return np.stack(near, axis=1) if near else np.zeros((dominant.size, 0), dtype=bool)
+
+
+def _restricted(
+    gram: NDArray[np.float64], projection: NDArray[np.float64], allowed: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Non-negative least squares in which each point has its own set of references; one solve per set."""
+    weight = np.zeros(projection.shape)
+    sets, member = np.unique(allowed, axis=0, return_inverse=True)
+    order = np.argsort(member.ravel(), kind="stable")
+    edges = np.searchsorted(member.ravel()[order], np.arange(len(sets) + 1))
+    for index, chosen in enumerate(sets):
+        points, used = order[edges[index] : edges[index + 1]], np.flatnonzero(chosen)
+        if len(used):
+            weight[np.ix_(points, used)] = nonnegative_least_squares(
+                gram[np.ix_(used, used)], projection[np.ix_(points, used)]
+            )
+    return weight
+
+
+def constrained_weights(
+    patterns: NDArray[np.float32],
+    reference: NDArray[np.float32],
+    reference_noise_variance: NDArray,
+    noise_variance: float,
+    settings: FactorizationSettings,
+    shape: tuple[int, int] | None = None,
+) -> Weights:
+    """Weights of the references in each pattern, with their uncertainty and the residual.
+
+    Parameters
+    ----------
+    patterns : (n, p) float32
+        Preprocessed patterns, 0-1 for ``paper``, mean removed and gain kept for ``noise_corrected`` (a mean left in is
+        taken off).
+    reference : (r, p) float32
+        Rows of H.
+    reference_noise_variance : (r,)
+        Noise variance per pixel left in each reference.
+    noise_variance
+        Noise variance per pixel of a single pattern.
+    settings
+        Form, reach, tolerance for mixed references.
+    shape
+        Rows and columns of the ROI, rows × columns = n. With it, ``noise_corrected`` lets a reference take part only
+        within ``reach_points`` of a point that it dominates: the beam mixes neighbours, whereas noise spreads weight
+        over all references there are.
+
+    Returns
+    -------
+    Weights
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not belong together.
+
+    Notes
+    -----
+    ``paper`` is Eq. 10 of [1]_ solved exactly, with all references and a free sum. ``noise_corrected`` removes the mean
+    of patterns and references, takes the noise of the references off the diagonal of H Hᵀ (otherwise it pulls all
+    weights down by 1 / (1 + ν²/m) for a mean of m patterns), leaves out references that are mixtures of others, solves
+    twice (the first solution says which reference dominates where) and divides the weights by their sum, so that they
+    are shares of the interaction volume. The standard deviations follow from the noise by linear propagation on the
+    weights above zero; the noise of the references enters through the weights that they carry.
+    """
+    n, r = len(patterns), len(reference)
+    reference_noise = np.asarray(reference_noise_variance, dtype=np.float64)
+    if patterns.ndim != 2 or reference.ndim != 2 or patterns.shape[1] != reference.shape[1] or len(reference_noise) != r:
+        raise ValueError(
+            f"patterns {patterns.shape}, reference {reference.shape}, reference_noise_variance {reference_noise.shape}: "
+            "expected (n, p), (r, p) and (r,)"
+        )
+    if shape is not None and shape[0] * shape[1] != n:
+        raise ValueError(f"shape: found {shape}, expected rows × columns = {n} patterns")
+    corrected = settings.form == "noise_corrected"
+    pixels = patterns.shape[1]
+    basis = np.asarray(reference, dtype=np.float64)
+    if corrected:
+        basis = basis - basis.mean(axis=1, keepdims=True)
+    raw, projection, energy = _products(patterns, basis, zero_mean=corrected)
+    gram = denoised_gram(raw, pixels * reference_noise) if corrected else raw
+    active = np.diag(raw) > 0
+    if corrected:
+        active[active] = ~redundant_references(
+            gram[np.ix_(active, active)],
+            pixels * reference_noise[active],
+            pixels,
+            settings.equivalence_tolerance,
+            settings.mixed_tolerance,
+        )
+    allowed = np.repeat(active[None], n, axis=0)
+    weight = _restricted(gram, projection, allowed)
+    if corrected and shape is not None and settings.reach_points > 0:
+        dominant = np.where(weight.max(axis=1, initial=0.0) > 0, np.argmax(weight, axis=1) if r else -1, -1)
+        allowed &= nearby_references(dominant.reshape(shape), r, settings.reach_points)
+        weight = _restricted(gram, projection, allowed)
+    return _finish(weight, projection, energy, raw, gram, active, reference_noise, noise_variance, pixels, corrected)
+
+
+def _products(
+    patterns: NDArray[np.float32], basis: NDArray[np.float64], zero_mean: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """H Hᵀ, X Hᵀ and the energy of each pattern, in one pass over the patterns; zero-mean where asked for."""
+    n, r = len(patterns), len(basis)
+    single = basis.astype(np.float32)
+    projection, energy = np.empty((n, r)), np.empty(n)
+
+    def work(bounds: tuple[int, int]) -> None:
+        block = np.asarray(patterns[slice(*bounds)], dtype=np.float32)
+        # A reference of zero mean does not see the pattern's mean.
+        projection[slice(*bounds)] = block @ single.T
+        energy[slice(*bounds)] = np.einsum("ij,ij->i", block, block, dtype=np.float64)
+        if zero_mean:
+            energy[slice(*bounds)] -= block.sum(axis=1, dtype=np.float64) ** 2 / max(1, block.shape[1])
+
+    with single_blas_thread():
+        map_blocks(work, block_bounds(n, _BLOCK_POINTS))
+    exact = single.astype(np.float64)
+    return exact @ exact.T, projection, energy
+
+
+def _finish(
+    weight: NDArray[np.float64],
+    projection: NDArray[np.float64],
+    energy: NDArray[np.float64],
+    raw: NDArray[np.float64],
+    gram: NDArray[np.float64],
+    active: NDArray[np.bool_],
+    reference_noise: NDArray[np.float64],
+    noise_variance: float,
+    pixels: int,
+    normalised: bool,
+) -> Weights:
+    """Residual, uncertainty and, where asked for, division by the sum."""
+    left = np.maximum(energy - 2 * np.sum(weight * projection, axis=1) + np.sum(weight @ raw * weight, axis=1), 0.0)
+    explained = noise_variance + weight**2 @ reference_noise
+    expected = np.where(explained > 0, pixels * explained, energy)
+    residual = np.sqrt(left / np.where(expected > 0, expected, 1.0))
+    gain = weight.sum(axis=1)
+    noise = np.maximum(explained, left / max(1, pixels))
+    share = weight
+    if normalised:
+        share = weight / np.where(gain > 0, gain, 1.0)[:, None]
+        noise = noise / np.where(gain > 0, gain, 1.0) ** 2
+    variance = np.zeros(weight.shape)
+    share = np.ascontiguousarray(share)
+    map_blocks(
+        lambda bounds: kernels.passive_variance_rows(gram, raw, share, noise, variance, *bounds, normalised),
+        block_bounds(len(weight), _BLOCK_POINTS),
+    )
+    scale = _unit_scale(gram[np.ix_(active, active)])
+    unit = gram[np.ix_(active, active)] * scale * scale[:, None]
+    return Weights(
+        weight=share.astype(np.float32),
+        weight_std=np.sqrt(variance).astype(np.float32),
+        residual=residual.astype(np.float32),
+        gain=gain.astype(np.float32),
+        active=active,
+        condition=float(np.linalg.cond(unit)) if active.any() else 1.0,
+    )

@@ -1,0 +1,331 @@
+"""Compiled loops of the Gaussian mixture: starts, expectation-maximisation and silhouette, one thread per call.
+
+Each kernel is serial, draws no random numbers (they are handed in) and releases the interpreter lock, so that results do
+not depend on the number of threads that call it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+FULL, TIED, DIAGONAL, SPHERICAL = 0, 1, 2, 3
+_LOG_TWO_PI = math.log(2.0 * math.pi)
+
+
+@njit(cache=True, nogil=True)
+def _squared_distance(a: NDArray, b: NDArray) -> float:
+    total = 0.0
+    for axis in range(a.shape[0]):
+        total += (a[axis] - b[axis]) ** 2
+    return total
+
+
+@njit(cache=True, nogil=True)
+def kmeans_labels(score: NDArray, clusters: int, uniform: NDArray, sweeps: int) -> NDArray:
+    """Hard labels from greedy k-means++ seeding (the best of several draws per centre) and a few sweeps of Lloyd's rule.
+
+    ``uniform`` (clusters, draws) holds the random numbers in [0, 1).
+    """
+    n, d = score.shape
+    draws = uniform.shape[1]
+    centre = np.empty((clusters, d))
+    nearest = np.empty(n)
+    trial = np.empty(n)
+    best = np.empty(n)
+    centre[0] = score[min(n - 1, int(uniform[0, 0] * n))]
+    total = 0.0
+    for i in range(n):
+        nearest[i] = _squared_distance(score[i], centre[0])
+        total += nearest[i]
+    for k in range(1, clusters):
+        best_total = np.inf
+        for draw in range(draws):
+            target = uniform[k, draw] * total
+            chosen = n - 1
+            running = 0.0
+            for i in range(n):
+                running += nearest[i]
+                if running > target:
+                    chosen = i
+                    break
+            trial_total = 0.0
+            for i in range(n):
+                trial[i] = min(nearest[i], _squared_distance(score[i], score[chosen]))
+                trial_total += trial[i]
+            if trial_total < best_total:
+                best_total = trial_total
+                centre[k] = score[chosen]
+                best[:] = trial
+        nearest[:] = best
+        total = best_total
+    label = np.zeros(n, np.int64)
+    count = np.empty(clusters)
+    for sweep in range(sweeps):
+        moved = False
+        for i in range(n):
+            least, winner = np.inf, 0
+            for k in range(clusters):
+                distance = _squared_distance(score[i], centre[k])
+                if distance < least:
+                    least, winner = distance, k
+            if winner != label[i] or sweep == 0:
+                label[i] = winner
+                moved = True
+        if not moved:
+            break
+        count[:] = 0.0
+        for i in range(n):
+            count[label[i]] += 1.0
+        for k in range(clusters):
+            if count[k] > 0:
+                centre[k] = 0.0
+        for i in range(n):
+            centre[label[i]] += score[i] / count[label[i]]
+    return label
+
+
+@njit(cache=True, nogil=True)
+def _inverse_factor(covariance: NDArray, inverse: NDArray) -> float:
+    """Write the inverse of the lower Cholesky factor; return half its log determinant, -sum(log diag L)."""
+    d = covariance.shape[0]
+    lower = np.zeros((d, d))
+    half = 0.0
+    for row in range(d):
+        for column in range(row + 1):
+            value = covariance[row, column]
+            for inner in range(column):
+                value -= lower[row, inner] * lower[column, inner]
+            if row == column:
+                lower[row, row] = math.sqrt(max(value, 1e-300))
+                half -= math.log(lower[row, row])
+            else:
+                lower[row, column] = value / lower[column, column]
+    for column in range(d):
+        inverse[column, column] = 1.0 / lower[column, column]
+        for row in range(column + 1, d):
+            value = 0.0
+            for inner in range(column, row):
+                value -= lower[row, inner] * inverse[inner, column]
+            inverse[row, column] = value / lower[row, row]
+    return half
+
+
+@njit(cache=True, nogil=True)
+def _finish_covariance(scatter: NDArray, count: NDArray, form: int, regularisation: float, covariance: NDArray) -> None:
+    """Covariances (K, d, d) of the form asked for, from the scatter about the means and the (soft) counts."""
+    clusters, d = scatter.shape[0], scatter.shape[1]
+    if form == TIED:
+        pooled = np.zeros((d, d))
+        total = 0.0
+        for k in range(clusters):
+            pooled += scatter[k]
+            total += count[k]
+        for k in range(clusters):
+            covariance[k] = pooled / total
+    else:
+        for k in range(clusters):
+            covariance[k] = scatter[k] / (count[k] + 1e-12)
+            if form != FULL:
+                mean_variance = 0.0
+                for axis in range(d):
+                    mean_variance += covariance[k, axis, axis] / d
+                for row in range(d):
+                    for column in range(d):
+                        if row != column:
+                            covariance[k, row, column] = 0.0
+                        elif form == SPHERICAL:
+                            covariance[k, row, row] = mean_variance
+    for k in range(clusters):
+        for axis in range(d):
+            covariance[k, axis, axis] += regularisation
+
+
+@njit(cache=True, nogil=True)
+def hard_parameters(
+    score: NDArray, label: NDArray, form: int, regularisation: float, weight: NDArray, mean: NDArray, covariance: NDArray
+) -> None:
+    """Weights, means and covariances of hard labels, the start of the iterations."""
+    n, d = score.shape
+    clusters = weight.shape[0]
+    count = np.zeros(clusters)
+    mean[:] = 0.0
+    for i in range(n):
+        count[label[i]] += 1.0
+        mean[label[i]] += score[i]
+    for k in range(clusters):
+        mean[k] /= count[k] + 1e-12
+        weight[k] = (count[k] + 1e-12) / n
+    scatter = np.zeros((clusters, d, d))
+    for i in range(n):
+        k = label[i]
+        for row in range(d):
+            for column in range(row + 1):
+                scatter[k, row, column] += (score[i, row] - mean[k, row]) * (score[i, column] - mean[k, column])
+    for k in range(clusters):
+        for row in range(d):
+            for column in range(row):
+                scatter[k, column, row] = scatter[k, row, column]
+    _finish_covariance(scatter, count, form, regularisation, covariance)
+
+
+@njit(cache=True, nogil=True)
+def _log_densities(
+    point: NDArray, weight: NDArray, mean: NDArray, inverse: NDArray, constant: NDArray, diagonal: bool, out: NDArray
+) -> float:
+    """Log of weight times density of each component at a point; returns the log of their sum."""
+    clusters, d = mean.shape
+    largest = -np.inf
+    for k in range(clusters):
+        squared = 0.0
+        for row in range(d):
+            if diagonal:
+                value = inverse[k, row, row] * (point[row] - mean[k, row])
+            else:
+                value = 0.0
+                for column in range(row + 1):
+                    value += inverse[k, row, column] * (point[column] - mean[k, column])
+            squared += value * value
+        out[k] = constant[k] - 0.5 * squared
+        largest = max(largest, out[k])
+    total = 0.0
+    for k in range(clusters):
+        total += math.exp(out[k] - largest)
+    return largest + math.log(total)
+
+
+@njit(cache=True, nogil=True)
+def _constants(weight: NDArray, covariance: NDArray, inverse: NDArray, constant: NDArray) -> None:
+    clusters, d = covariance.shape[0], covariance.shape[1]
+    for k in range(clusters):
+        half = _inverse_factor(covariance[k], inverse[k])
+        constant[k] = math.log(max(weight[k], 1e-300)) + half - 0.5 * d * _LOG_TWO_PI
+
+
+@njit(cache=True, nogil=True)
+def expectation_maximisation(
+    score: NDArray,
+    weight: NDArray,
+    mean: NDArray,
+    covariance: NDArray,
+    form: int,
+    regularisation: float,
+    tolerance: float,
+    iterations: int,
+) -> float:
+    """Improve the parameters in place until the mean log-likelihood gains less than ``tolerance``.
+
+    Returns the log-likelihood of the parameters left behind. The scatter is taken about the means of the step before and
+    moved afterwards, so that nothing cancels and responsibilities need not be stored.
+    """
+    n, d = score.shape
+    clusters = weight.shape[0]
+    diagonal = form in (DIAGONAL, SPHERICAL)
+    inverse = np.zeros((clusters, d, d))
+    constant = np.empty(clusters)
+    density = np.empty(clusters)
+    count = np.empty(clusters)
+    shift = np.empty((clusters, d))
+    scatter = np.empty((clusters, d, d))
+    last = -np.inf
+    for iteration in range(iterations + 1):
+        _constants(weight, covariance, inverse, constant)
+        count[:] = 0.0
+        shift[:] = 0.0
+        scatter[:] = 0.0
+        likelihood = 0.0
+        for i in range(n):
+            total = _log_densities(score[i], weight, mean, inverse, constant, diagonal, density)
+            likelihood += total
+            for k in range(clusters):
+                if density[k] - total < -20.0:  # a share below 2e-9 moves nothing that counts
+                    continue
+                share = math.exp(density[k] - total)
+                count[k] += share
+                for row in range(d):
+                    difference = score[i, row] - mean[k, row]
+                    shift[k, row] += share * difference
+                    if diagonal:
+                        scatter[k, row, row] += share * difference * difference
+                    else:
+                        for column in range(row + 1):
+                            scatter[k, row, column] += share * difference * (score[i, column] - mean[k, column])
+        if iteration == iterations or likelihood - last < tolerance * n:
+            return likelihood
+        last = likelihood
+        for k in range(clusters):
+            size = count[k] + 1e-12
+            for row in range(d):
+                shift[k, row] /= size
+            for row in range(d):
+                for column in range(row + 1):
+                    scatter[k, row, column] -= size * shift[k, row] * shift[k, column]
+                    scatter[k, column, row] = scatter[k, row, column]
+                mean[k, row] += shift[k, row]
+            weight[k] = size / n
+        _finish_covariance(scatter, count, form, regularisation, covariance)
+    return last
+
+
+@njit(cache=True, nogil=True)
+def responsibilities(score: NDArray, weight: NDArray, mean: NDArray, covariance: NDArray, share: NDArray, label: NDArray) -> None:
+    """Fill the share of each component at each point (n, K) and the label of the largest."""
+    n, d = score.shape
+    clusters = weight.shape[0]
+    inverse = np.zeros((clusters, d, d))
+    constant = np.empty(clusters)
+    density = np.empty(clusters)
+    _constants(weight, covariance, inverse, constant)
+    for i in range(n):
+        total = _log_densities(score[i], weight, mean, inverse, constant, False, density)
+        winner = 0
+        for k in range(clusters):
+            share[i, k] = math.exp(density[k] - total)
+            if density[k] > density[winner]:
+                winner = k
+        label[i] = winner
+
+
+@njit(cache=True, nogil=True)
+def silhouette_rows(
+    point: NDArray, own: NDArray, other: NDArray, other_label: NDArray, size: NDArray, row: NDArray, start: int, stop: int, value: NDArray
+) -> None:
+    """Silhouette of points ``start`` to ``stop - 1`` for several labellings at once.
+
+    Parameters
+    ----------
+    point, own
+        Points (m, d) and their labels (labellings, m).
+    other, other_label
+        Points (q, d) that distances are taken to, and their labels (labellings, q).
+    size
+        Points per cluster among ``other`` (labellings, K).
+    row
+        Row of each point in ``other`` (m,), so that a point is not its own neighbour.
+    value
+        Result (labellings, m).
+    """
+    labellings, clusters = size.shape
+    total = np.empty((labellings, clusters))
+    for i in range(start, stop):
+        total[:] = 0.0
+        for j in range(other.shape[0]):
+            distance = math.sqrt(_squared_distance(point[i], other[j]))
+            for labelling in range(labellings):
+                total[labelling, other_label[labelling, j]] += distance
+        for labelling in range(labellings):
+            mine = own[labelling, i]
+            rest = size[labelling, mine] - (1 if row[i] >= 0 else 0)
+            if rest < 1:  # a cluster of one scores nought by definition
+                value[labelling, i] = 0.0
+                continue
+            inside = total[labelling, mine] / rest
+            outside = np.inf
+            for k in range(clusters):
+                if k != mine and size[labelling, k] > 0:
+                    outside = min(outside, total[labelling, k] / size[labelling, k])
+            largest = max(inside, outside)
+            value[labelling, i] = 0.0 if largest == 0.0 or outside == np.inf else (outside - inside) / largest

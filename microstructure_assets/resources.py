@@ -1,0 +1,64 @@
+"""Dagster resources: the home's store, and the launchpad form of the settings."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, create_model
+
+from microstructure_assets.settings import settings_groups
+from microstructure_assets.store.home import HOME_VARIABLE, Home, prepare_home, resolve_home
+from microstructure_assets.store.store import Store
+
+
+class HomeResource(dg.ConfigurableResource):
+    """The home that runs work on; empty = as the environment says."""
+
+    root: str = Field(
+        "",
+        description="Folder of the home; empty = MICROSTRUCTURE_HOME, else data/ of the checkout, or ~/microstructure",
+    )
+
+    def store(self) -> Store:
+        """The store of this home."""
+        return Store(prepare_home(resolve_home(self.root or None)))
+
+
+def settings_form() -> type[dg.Config]:
+    """The launchpad form of every setting: one optional text field each, with default, bounds and description.
+
+    Every field is a text, so that an empty one can say "leave as it is" and ``default`` "take my value away".
+    """
+    fields: dict[str, Any] = {}
+    for group, model in settings_groups().items():
+        for name, info in model.model_fields.items():
+            help_text = (
+                f"{group}.{name}: {info.description}. Default: {'none' if info.default is None else info.default}"
+            )
+            fields[f"{group}__{name}"] = (str, Field("", description=help_text))
+    tile = (str, Field("", description="Slot (t03) or named region's slot (r00) to set; empty = the whole scan"))
+    return create_model("SettingsForm", __base__=dg.Config, tile=tile, **fields)
+
+
+def changes_of(form: dg.Config) -> dict[str, str]:
+    """The settings that a filled form changes, by full name."""
+    values = form.model_dump() if hasattr(form, "model_dump") else dict(form)
+    return {name.replace("__", "."): value for name, value in values.items() if "__" in name and value != ""}
+
+
+def open_instance(home: Home) -> dg.DagsterInstance:
+    """Dagster's instance of a home, in this process and for its children.
+
+    The first one is made under a lock: several first starts at once would leave SQLite's schema broken for good.
+    """
+    prepare_home(home)
+    os.environ[HOME_VARIABLE] = str(home.root)
+    os.environ["DAGSTER_HOME"] = str(home.dagster)
+    with home.lock("instance"):
+        instance = dg.DagsterInstance.from_config(str(home.dagster))
+        # The event log's schema is made at its first use, so it is used while the lock is held.
+        instance.get_dynamic_partitions("scan")
+        instance.all_asset_keys()
+    return instance

@@ -1,0 +1,85 @@
+"""Settings are data: flat, frozen, bounded and described. The base class of settings groups, and the table of them.
+
+A setting is named ``group.field`` (``knee.minimum``). A group belongs to the package that uses it; this module only
+collects them, so that the store, the command line and the launchpad forms see one table.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class SettingsError(ValueError):
+    """A setting that does not exist or a value that it does not allow."""
+
+
+class Settings(BaseModel):
+    """Base of a settings group: frozen, no unknown fields, every field with a default, bounds and a description."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def settings_groups() -> dict[str, type[Settings]]:
+    """Every settings group by its name, in the order in which a scan meets them."""
+    from microstructure_assets.acquisition.settings import AcquisitionSettings
+    from microstructure_assets.methods import settings as methods
+
+    return {
+        "acquisition": AcquisitionSettings,
+        "preprocessing": methods.PreprocessingSettings,
+        "subspace": methods.SubspaceSettings,
+        "tiling": methods.TilingSettings,
+        "components": methods.ComponentsSettings,
+        "knee": methods.KneeSettings,
+        "mixture": methods.MixtureSettings,
+        "anomalies": methods.AnomaliesSettings,
+        "references": methods.ReferencesSettings,
+        "factorization": methods.FactorizationSettings,
+        "boundaries": methods.BoundariesSettings,
+        "stitching": methods.StitchingSettings,
+    }
+
+
+def parse_setting(name: str, value: Any) -> tuple[str, Any]:
+    """Check one setting at the door.
+
+    Parameters
+    ----------
+    name : str
+        ``group.field``.
+    value
+        The value, or its text as typed in a shell; ``none`` stands for no value where the field allows that.
+
+    Returns
+    -------
+    name : str
+    value
+        Validated and converted to the field's type.
+
+    Raises
+    ------
+    SettingsError
+        If the name is unknown (the nearest names are listed) or the value is not allowed.
+    """
+    groups = settings_groups()
+    group_name, _, field = name.partition(".")
+    if group_name not in groups or field not in groups[group_name].model_fields:
+        known = [f"{group}.{key}" for group, model in groups.items() for key in model.model_fields]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        raise SettingsError(f"unknown setting {name!r}; nearest: {', '.join(near) if near else 'none'}")
+    if isinstance(value, str) and value.strip().lower() in {"none", "null"}:
+        value = None
+    try:
+        model = groups[group_name](**{field: value})
+    except ValidationError as error:
+        detail = error.errors()[0]
+        raise SettingsError(f"setting {name}: found {value!r}; {detail['msg']}") from error
+    return name, getattr(model, field)
+
+
+def build_group(group_name: str, values: dict[str, Any]) -> Settings:
+    """One settings group from the fields given, the others at their defaults."""
+    return settings_groups()[group_name](**values)

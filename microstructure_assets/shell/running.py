@@ -1,0 +1,112 @@
+"""Commands that change something: characterise a scan, change settings, name regions."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from microstructure_assets import progress
+from microstructure_assets.shell.showing import print_summary
+from microstructure_assets.store.home import Home
+from microstructure_assets.store.layers import SettingsLayers
+from microstructure_assets.store.names import scan_name, slugify
+from microstructure_assets.store.scans import NamedRegion, ScanRegistry
+
+
+def characterize_scan(
+    home: Home, path: Path, name: str | None, instrument: str | None, changes: Mapping[str, Any], verbose: bool
+) -> None:
+    """Register the scan at `path`, run the job on it, print what was found."""
+    started = time.perf_counter()
+    scan = scan_name(name) if name else slugify(path.resolve().stem)
+    layers = SettingsLayers(home)
+    from microstructure_assets.acquisition.formats import open_scan
+    from microstructure_assets.assets.settings import report_settings
+    from microstructure_assets.jobs import JobFailed, register_scan, root_cause, run_characterize
+    from microstructure_assets.resources import open_instance
+
+    registry = ScanRegistry(home)
+    if scan not in registry.names():
+        layers.check(changes)
+        open_scan(path, layers.preview("acquisition", changes))  # refuse a bad file before anything is registered
+    registry.register(scan, path, instrument)
+    with open_instance(home) as instance:
+        register_scan(instance, scan)
+        if changes:
+            layers.configure(scan, changes)
+            report_settings(instance, home, scan)
+        with progress.reporting(Bars()), _quiet(verbose):
+            try:
+                run_characterize(instance, scan, "DEBUG" if verbose else "CRITICAL")
+            except JobFailed as failure:
+                raise root_cause(failure) from None
+    print_summary(home, scan, time.perf_counter() - started)
+
+
+def change_settings(home: Home, scan: str, slot: str | None, changes: Mapping[str, Any]) -> None:
+    """Store settings and tell the graph, so that a daemon recomputes what depends on them."""
+    from microstructure_assets.assets.settings import report_settings
+    from microstructure_assets.resources import open_instance
+
+    ScanRegistry(home).get(scan)
+    before = SettingsLayers(home).in_force(scan, slot)
+    SettingsLayers(home).configure(scan, changes, slot)
+    after = SettingsLayers(home).in_force(scan, slot)
+    with open_instance(home) as instance:
+        report_settings(instance, home, scan, [slot] if slot else None)
+    for key in changes:
+        click.echo(f"{key}: {before[key].value} → {after[key].value}")
+    click.echo(
+        "what depends on it is recomputed by the daemon, or now by "
+        f"`microstructure characterize {ScanRegistry(home).get(scan).source} --name {scan}`"
+    )
+
+
+def set_region(
+    home: Home, scan: str, name: str, rows: tuple[int, int], columns: tuple[int, int], references_from: str | None
+) -> None:
+    """Add or move a named region and tell the graph."""
+    from microstructure_assets.assets.settings import report_settings
+    from microstructure_assets.resources import open_instance
+    from microstructure_assets.store.store import Store
+
+    manifest = Store(home).find(scan_name(scan), "scan_manifest")
+    if manifest is not None:
+        grid = manifest.document()["grid"]
+        if rows[1] > grid["rows"] or columns[1] > grid["columns"]:
+            raise click.UsageError(
+                f"region {name!r}: found rows up to {rows[1]} and columns up to {columns[1]}, "
+                f"the scan has {grid['rows']} x {grid['columns']} points"
+            )
+    _, slot = ScanRegistry(home).set_region(scan, NamedRegion(name, *rows, *columns, references_from))
+    with open_instance(home) as instance:
+        report_settings(instance, home, scan, [slot])
+    click.echo(f"region {name} of {scan} is tile {slot}")
+
+
+class Bars:
+    """Progress bars on the terminal; silent when the error stream is not one."""
+
+    @contextlib.contextmanager
+    def start(self, title: str, total: int) -> Iterator[progress.Bar]:
+        """Open a bar."""
+        from tqdm import tqdm
+
+        with tqdm(total=total, desc=f"{title:<18}", disable=not sys.stderr.isatty(), leave=False, unit="") as bar:
+            yield bar
+
+
+@contextlib.contextmanager
+def _quiet(verbose: bool) -> Iterator[None]:
+    import warnings
+
+    with warnings.catch_warnings():
+        if not verbose:
+            warnings.simplefilter("ignore")
+        yield

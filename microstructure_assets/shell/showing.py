@@ -1,0 +1,139 @@
+"""Commands that only look: scans, states and reasons, settings, paths, the summary of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from microstructure_assets.store.contract import ARTIFACTS, artifact_spec
+from microstructure_assets.store.home import Home
+from microstructure_assets.store.layers import SettingsLayers
+from microstructure_assets.store.names import SLOTS
+from microstructure_assets.store.recipes import Recipes
+from microstructure_assets.store.scans import ScanRegistry
+from microstructure_assets.store.store import Store
+from microstructure_assets.store.tiles import TileUnknown, tile_of
+
+
+def show_scans(home: Home) -> None:
+    """A line per scan."""
+    registry, store = ScanRegistry(home), Store(home)
+    names = registry.names()
+    if not names:
+        click.echo(f"no scan yet in {home.root}; `microstructure characterize PATH` makes the first")
+    for name in names:
+        report = store.find(name, "scan_report")
+        click.echo(f"{name:<40} {'characterised' if report else 'not finished':<14} {registry.get(name).source}")
+
+
+def show_scan(home: Home, scan: str, why: bool) -> None:
+    """A line per artifact and tile: its state, and the reasons if asked for."""
+    recipes = Recipes(Store(home), scan)
+    for spec in ARTIFACTS:
+        for tile in recipes.tiles() if spec.per == "tile" else [None]:
+            head = recipes.store.head(scan, spec.name, tile)
+            stale = recipes.why_stale(spec.name, tile)
+            state = "missing" if head is None else "stale" if stale else "current"
+            content, created = (head.content_hash[:12], head.created) if head else ("", "")
+            click.echo(f"{spec.name:<22} {tile or '':<4} {state:<8} {content:<13}{created}".rstrip())
+            if why and head is not None:
+                click.echo(f"    last: {head.reason}")
+            if why and stale:
+                click.echo(f"    now: {stale}")
+
+
+def show_settings(home: Home, scan: str, slot: str | None) -> None:
+    """Every setting in force and the layer that it comes from."""
+    instrument = ScanRegistry(home).get(scan).instrument
+    for name, setting in SettingsLayers(home).in_force(scan, slot, instrument).items():
+        click.echo(f"{name:<40} {'none' if setting.value is None else setting.value!s:<16} {setting.layer}")
+
+
+def show_regions(home: Home, scan: str) -> None:
+    """A line per named region."""
+    for slot, region in ScanRegistry(home).get(scan).regions.items():
+        source = f", references from {region.references_from}" if region.references_from else ""
+        bounds = f"rows {region.row_start}:{region.row_stop}, columns {region.column_start}:{region.column_stop}"
+        click.echo(f"{region.name:<16} {slot}  {bounds}{source}")
+
+
+def slot_of(home: Home, scan: str, tile: str | None) -> str | None:
+    """The slot that a tile or region name stands for.
+
+    Raises
+    ------
+    TileUnknown
+        If the scan has no such tile or region.
+    """
+    if tile is None:
+        return None
+    registered = ScanRegistry(home).get(scan)
+    slot = registered.region_slot(tile) or tile
+    if slot not in SLOTS:
+        regions = ", ".join(region.name for region in registered.regions.values()) or "none"
+        raise TileUnknown(f"tile {tile!r} of {scan}: expected t00 to t63, r00 to r15, or a named region ({regions})")
+    return tile_of(Store(home), registered, slot).slot
+
+
+def artifact_path(home: Home, scan: str, asset: str, tile: str | None, part: str | None) -> Path:
+    """Where an artifact, or a part of it, lies.
+
+    Raises
+    ------
+    LookupError
+        If there is no such artifact, tile or part.
+    """
+    spec = artifact_spec(asset)
+    if (spec.per == "tile") != (tile is not None):
+        need = "one per tile: give --tile" if spec.per == "tile" else "one per scan: leave --tile out"
+        raise LookupError(f"{asset}: there is {need}")
+    slot = slot_of(home, scan, tile)
+    artifact = Store(home).read(ScanRegistry(home).get(scan).name, asset, slot)
+    if part is None:
+        return artifact.path
+    parts = {
+        "folder": artifact.folder,
+        **{file.stem: file for file in sorted(artifact.folder.iterdir()) if file.is_file()},
+    }
+    if part not in parts:
+        raise LookupError(f"{asset}: no part {part!r}; there are {', '.join(parts)}")
+    return parts[part]
+
+
+def print_summary(home: Home, scan: str, seconds: float) -> None:
+    """What was found, in a few lines."""
+    store, recipes = Store(home), Recipes(Store(home), scan)
+    manifest, tiling = store.read(scan, "scan_manifest").document(), store.read(scan, "analysis_tiling").attributes
+    found = store.read(scan, "segmentation_map").attributes
+    tiles = recipes.tiles(regions=False)
+    clusters = [store.read(scan, "gmm_clusters", tile).attributes["clusters_mean"] for tile in tiles]
+    anomalies = [store.read(scan, "anomalies", tile).attributes["anomaly_share"] for tile in tiles]
+    grid = manifest["grid"]
+    step_known = grid["step_x_um"] is not None
+    unit = "µm" if step_known else "points (no step known)"
+    click.echo(f"scan {scan}: {grid['rows']} x {grid['columns']} points, {manifest['format']}")
+    click.echo(
+        f"  analysed in {tiling['n']} x {tiling['n']} ROIs; mean number of clusters {sum(clusters) / len(clusters):.1f}"
+    )
+    click.echo(
+        f"  {found['regions']} regions; mean diameter {found['mean_diameter_um']:.3g} {unit}, "
+        f"area-weighted {found['area_weighted_diameter_um']:.3g} {unit}"
+    )
+    click.echo(f"  anomalies {100 * sum(anomalies) / len(anomalies):.1f} % of points (5 % expected by construction)")
+    click.echo(f"  trusted {100 * found['trusted_share']:.1f} % of points")
+    click.echo(f"  {seconds:.1f} s")
+    click.echo(f"report: {store.read(scan, 'scan_report').path}")
+    click.echo("web UI: make ui, or microstructure ui")
+
+
+def count_reasons(home: Home, scan: str) -> Counter[str]:
+    """How many artifacts of the scan stand for each reason."""
+    recipes = Recipes(Store(home), scan)
+    reasons: Counter[str] = Counter()
+    for spec in ARTIFACTS:
+        for tile in recipes.tiles() if spec.per == "tile" else [None]:
+            head = recipes.store.head(scan, spec.name, tile)
+            reasons[head.reason if head else "missing"] += 1
+    return reasons

@@ -1,0 +1,271 @@
+"""An artifact in the making: a folder that nobody reads until it is whole, synced and renamed into its place."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from microstructure_assets.store.content import ArrayHasher, hash_columns, hash_json
+from microstructure_assets.store.contract import SCHEMA_VERSION, ArtifactSpec
+from microstructure_assets.store.files import sync_folder, sync_tree
+
+SHARD_BYTES = 128 << 20
+CHUNK_BYTES = 1 << 20
+ARRAYS_FOLDER = "arrays.zarr"
+DOCUMENT_FILE = "document.json"
+PAGE_FILE = "page.html"
+RECORD_FILE = "artifact.json"
+
+
+class ContractError(ValueError):
+    """What was written is not what the contract promises."""
+
+
+class ArrayStream:
+    """An array that is written in blocks along its first axis."""
+
+    def __init__(self, array: Any, hasher: ArrayHasher) -> None:
+        self._array = array
+        self._hasher = hasher
+        self._position = 0
+
+    def append(self, block: np.ndarray) -> None:
+        """Write the next rows along the first axis; shape ``(m, ...)``."""
+        self._array[self._position : self._position + len(block)] = block
+        self._hasher.update(block)
+        self._position += len(block)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row has been written."""
+        return self._position == self._array.shape[0]
+
+    @property
+    def preferred_rows(self) -> int:
+        """Rows per block that fill whole shards."""
+        return int((self._array.shards or self._array.chunks)[0])
+
+
+class Draft:
+    """The artifact being written.
+
+    Parameters
+    ----------
+    folder : Path
+        Temporary folder on the store's file system; made here.
+    spec : ArtifactSpec
+    """
+
+    def __init__(self, folder: Path, spec: ArtifactSpec) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.attributes: dict[str, Any] = {}
+        self._hashes: dict[str, str] = {}
+        self._streams: dict[str, tuple[ArrayStream, ArrayHasher]] = {}
+        self._group: Any = None
+        folder.mkdir(parents=True)
+
+    def stream(
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: Any,
+        *,
+        dimensions: Sequence[str] | None = None,
+        units: str | None = None,
+    ) -> ArrayStream:
+        """Open an array that arrives in blocks along its first axis; 8-bit codes are mostly noise: not compressed."""
+        dimensions, units, description = self._promise(name, dimensions, units)
+        shape, dtype = tuple(int(item) for item in shape), np.dtype(dtype)
+        chunks, shards = chunk_layout(shape, dtype.itemsize)
+        array = self._open_group().create_array(
+            name,
+            shape=shape,
+            dtype=dtype,
+            chunks=chunks,
+            shards=shards,
+            compressors=None if dtype == np.uint8 else "auto",
+            dimension_names=dimensions,
+            fill_value=_fill_value(dtype),
+            attributes={"units": units, "description": description},
+        )
+        hasher = ArrayHasher(name, dimensions, shape, dtype, units)
+        stream = ArrayStream(array, hasher)
+        self._streams[name] = (stream, hasher)
+        return stream
+
+    def array(
+        self, name: str, values: np.ndarray, *, dimensions: Sequence[str] | None = None, units: str | None = None
+    ) -> None:
+        """Write a whole array."""
+        values = np.asarray(values)
+        dimensions, units, description = self._promise(name, dimensions, units)
+        if values.ndim != len(dimensions):
+            raise ContractError(
+                f"{self.spec.name}.{name}: found {values.ndim} dimensions {values.shape}, expected {tuple(dimensions)}"
+            )
+        self._open_group().create_array(
+            name,
+            data=values,
+            chunks=values.shape if values.nbytes <= SHARD_BYTES else "auto",
+            dimension_names=dimensions,
+            fill_value=_fill_value(values.dtype),
+            attributes={"units": units, "description": description},
+        )
+        hasher = ArrayHasher(name, dimensions, values.shape, values.dtype, units)
+        hasher.update(values)
+        self._hashes[name] = hasher.hexdigest()
+
+    def table(self, name: str, columns: Mapping[str, np.ndarray]) -> None:
+        """Write a parquet table of columns of equal length."""
+        import pyarrow
+        import pyarrow.parquet
+
+        promised = next((table.columns for table in self.spec.tables if table.name == name), None)
+        missing = [column for column in promised or () if column not in columns]
+        if promised is None or missing:
+            raise ContractError(f"{self.spec.name}: table {name!r} lacks {missing or 'a place in the contract'}")
+        pyarrow.parquet.write_table(pyarrow.table(dict(columns)), self.folder / f"{name}.parquet")
+        self._hashes[f"{name}.parquet"] = hash_columns(name, columns)
+
+    def document(self, value: Mapping[str, Any]) -> None:
+        """Write the artifact's JSON document."""
+        text = json.dumps(value, indent=1, ensure_ascii=False)
+        (self.folder / DOCUMENT_FILE).write_text(text, encoding="utf-8")
+        self._hashes[DOCUMENT_FILE] = hash_json(value)
+
+    def page(self, html: str) -> None:
+        """Write the artifact's HTML page; its content is that of its inputs, so it is not hashed."""
+        (self.folder / PAGE_FILE).write_text(html, encoding="utf-8")
+
+    def figure(self, png: bytes, thumbnail: bytes) -> None:
+        """Add the artifact's picture; pictures are not content."""
+        (self.folder / "figure.png").write_bytes(png)
+        (self.folder / "thumbnail.png").write_bytes(thumbnail)
+
+    def finish(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Check the contract, write the record, make everything durable.
+
+        Returns
+        -------
+        dict
+            The record with ``content_hash``, ``attributes`` and ``hashes``.
+        """
+        for name, (stream, hasher) in self._streams.items():
+            if not stream.complete:
+                raise ContractError(f"{self.spec.name}.{name}: fewer rows were written than its shape says")
+            self._hashes[name] = hasher.hexdigest()
+        self._check()
+        content = hash_json(self._hashes) if self.spec.form != "page" else record["key"]
+        record = {
+            "schema_version": SCHEMA_VERSION,
+            "artifact": self.spec.name,
+            **record,
+            "content_hash": content,
+            "hashes": self._hashes,
+            "attributes": self.attributes,
+        }
+        if self._group is not None:
+            self._close_group(record)
+        (self.folder / RECORD_FILE).write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
+        sync_tree(self.folder)
+        return record
+
+    def publish(self, place: Path) -> bool:
+        """Rename the finished folder to `place`; False if somebody else's whole artifact is there already."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.rename(self.folder, place)
+        except OSError:
+            if not (place / RECORD_FILE).is_file():
+                raise
+            self.discard()
+            return False
+        sync_folder(place.parent)
+        return True
+
+    def discard(self) -> None:
+        """Remove the temporary folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _open_group(self) -> Any:
+        if self._group is None:
+            import zarr
+
+            self._group = zarr.create_group(self.folder / ARRAYS_FOLDER, zarr_format=3)
+        return self._group
+
+    def _close_group(self, record: Mapping[str, Any]) -> None:
+        import warnings
+
+        import zarr
+
+        provenance = {
+            key: record.get(key) for key in ("schema_version", "artifact", "key", "content_hash", "recipe", "created")
+        }
+        self._group.attrs.update({"title": self.spec.title, "provenance": provenance, **self.attributes})
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # consolidated metadata is what xarray reads first, though zarr calls it young
+            zarr.consolidate_metadata(self._group.store)
+
+    def _promise(
+        self, name: str, dimensions: Sequence[str] | None, units: str | None
+    ) -> tuple[tuple[str, ...], str, str]:
+        for variable in self.spec.variables:
+            if variable.name == name:
+                return variable.dimensions, units or variable.units, variable.description
+        if dimensions is None:
+            raise ContractError(f"{self.spec.name}.{name}: not in the contract, so its dimensions must be given")
+        return tuple(dimensions), units or "1", ""
+
+    def _check(self) -> None:
+        promised = [variable.name for variable in self.spec.variables] + [f"{t.name}.parquet" for t in self.spec.tables]
+        if self.spec.form == "document":
+            promised.append(DOCUMENT_FILE)
+        missing = [name for name in promised if name not in self._hashes]
+        if self.spec.form == "page" and not (self.folder / PAGE_FILE).is_file():
+            missing.append(PAGE_FILE)
+        if missing:
+            raise ContractError(
+                f"{self.spec.name}: not written, though the contract promises them: {', '.join(missing)}"
+            )
+
+
+def chunk_layout(shape: tuple[int, ...], itemsize: int) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Chunks of about 1 MiB over the two leading axes, in shards of at most about 128 MiB of whole leading rows.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The first axis is the one that the array is written along.
+    itemsize : int
+        Bytes of one value.
+
+    Returns
+    -------
+    chunks, shards : tuple of int
+        `shards` is None where one shard would hold one chunk.
+    """
+    if len(shape) < 2:
+        return shape, None
+    cell = itemsize * int(np.prod(shape[2:], dtype=np.int64))
+    side = max(1, int(np.sqrt(CHUNK_BYTES / max(cell, 1))))
+    columns = min(shape[1], side)
+    whole_columns = -(-shape[1] // columns) * columns
+    rows = max(1, min(shape[0], side, SHARD_BYTES // max(cell * whole_columns, 1)))
+    chunks = (rows, columns, *shape[2:])
+    shards = (rows, whole_columns, *shape[2:])
+    return chunks, None if shards == chunks else shards
+
+
+def _fill_value(dtype: np.dtype) -> Any:
+    # A float array's fill value is NaN, else xarray would turn every zero into a missing value.
+    return np.nan if dtype.kind == "f" else None

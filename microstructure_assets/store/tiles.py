@@ -1,0 +1,109 @@
+"""The tiles of a scan as they stand: bounds from the analysis tiling, named regions from the registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from microstructure_assets.store.names import Slot, slots_in_order
+from microstructure_assets.store.scans import RegisteredScan
+from microstructure_assets.store.store import Store
+
+
+class TileUnknown(LookupError):
+    """A slot that the scan does not use."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A rectangle of points of the scan, the stops excluded."""
+
+    row_start: int
+    row_stop: int
+    column_start: int
+    column_stop: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.row_stop - self.row_start, self.column_stop - self.column_start
+
+    def inside(self, outer: Bounds) -> tuple[slice, slice]:
+        """Slices of this rectangle in an array over `outer`."""
+        rows = slice(self.row_start - outer.row_start, self.row_stop - outer.row_start)
+        return rows, slice(self.column_start - outer.column_start, self.column_stop - outer.column_start)
+
+
+@dataclass(frozen=True)
+class TileBounds:
+    """A tile: its rectangle and those of its ROIs.
+
+    Attributes
+    ----------
+    slot : Slot
+    bounds : Bounds
+    rois : tuple of Bounds
+        Without overlap; together they cover the tile.
+    references_from : Slot or None
+        The slot whose references a named region takes.
+    """
+
+    slot: Slot
+    bounds: Bounds
+    rois: tuple[Bounds, ...]
+    references_from: Slot | None = None
+
+    def roi_map(self) -> np.ndarray:
+        """ROI number of each point, ``(rows, columns)`` int32."""
+        numbers = np.zeros(self.bounds.shape, dtype=np.int32)
+        for index, roi in enumerate(self.rois):
+            numbers[roi.inside(self.bounds)] = index
+        return numbers
+
+    def fact(self) -> list[list[int]]:
+        """The bounds of the ROIs as a JSON value, for keys."""
+        return [[roi.row_start, roi.row_stop, roi.column_start, roi.column_stop] for roi in self.rois]
+
+
+def tiles_of(store: Store, scan: RegisteredScan) -> dict[Slot, TileBounds] | None:
+    """Every tile and named region that the scan uses, in slot order; None while its tiling is unknown."""
+    tiling = store.find(scan.name, "analysis_tiling")
+    if tiling is None:
+        return None
+    table = tiling.table("tiles")
+    found: dict[Slot, TileBounds] = {}
+    for name in np.unique(table["slot"]):
+        own = np.flatnonzero(table["slot"] == name)
+        rois = tuple(
+            Bounds(*(int(table[column][row]) for column in ("row_start", "row_stop", "column_start", "column_stop")))
+            for row in own
+        )
+        outer = Bounds(
+            min(roi.row_start for roi in rois),
+            max(roi.row_stop for roi in rois),
+            min(roi.column_start for roi in rois),
+            max(roi.column_stop for roi in rois),
+        )
+        found[Slot(str(name))] = TileBounds(Slot(str(name)), outer, rois)
+    for slot, region in scan.regions.items():
+        bounds = Bounds(region.row_start, region.row_stop, region.column_start, region.column_stop)
+        source = scan.region_slot(region.references_from) if region.references_from else None
+        found[slot] = TileBounds(slot, bounds, (bounds,), source)
+    return {slot: found[slot] for slot in slots_in_order(frozenset(found))}
+
+
+def tile_of(store: Store, scan: RegisteredScan, slot: str) -> TileBounds:
+    """One tile.
+
+    Raises
+    ------
+    TileUnknown
+        If the scan's tiling is not known yet or does not use the slot.
+    """
+    tiles = tiles_of(store, scan)
+    if tiles is None:
+        raise TileUnknown(f"tile {slot} of scan {scan.name}: the analysis tiling has not been made yet")
+    if slot not in tiles:
+        raise TileUnknown(f"tile {slot} of scan {scan.name}: not in use; its tiles are {', '.join(tiles)}")
+    return tiles[Slot(slot)]

@@ -1,0 +1,80 @@
+"""HDF5 that is none, or no longer whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from microstructure_assets.acquisition.errors import ScanFormatError
+from microstructure_assets.acquisition.formats import open_scan
+from microstructure_assets.acquisition.hdf5_files import Header, open_hdf5
+from microstructure_assets_tests.acquisition.conftest import random_patterns, write_kikuchipy_h5
+
+
+def test_empty_file(tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    path.touch()
+    with pytest.raises(ScanFormatError, match="an empty file"):
+        open_scan(path)
+
+
+def test_text_named_h5(tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    path.write_text("Channel Text File\n")
+    with pytest.raises(ScanFormatError, match=r"signature: found b'Channel '"):
+        open_scan(path)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_truncated_file(wheel: Path, tmp_path: Path, share: float) -> None:
+    data = (wheel / "kikuchipy_h5ebsd" / "patterns.h5").read_bytes()
+    path = tmp_path / "scan.h5"
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(ScanFormatError) as caught:
+        open_scan(path)
+    assert caught.value.field == "HDF5 structure"
+    assert "Copy it again" in str(caught.value)
+
+
+def test_hdf5_of_nobody_we_know(tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    with h5py.File(path, "w") as file:
+        file["data"] = np.zeros(3)
+    with pytest.raises(ScanFormatError, match="no manufacturer; groups data"):
+        open_scan(path)
+    with h5py.File(path, "w") as file:
+        file["Manufacturer"] = np.bytes_("kikuchipy")
+    with pytest.raises(ScanFormatError, match="EBSD/Data and EBSD/Header"):
+        open_scan(path)
+
+
+def test_broken_and_foreign_links_count_as_absent(tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    write_kikuchipy_h5(path, random_patterns(1, 2))
+    with h5py.File(path, "r+") as file:
+        file["Scan 1/EBSD/Header/static_background"] = h5py.SoftLink("/nowhere")
+        file["Scan 1/SEM"] = h5py.ExternalLink("absent.h5", "/SEM")
+    scan = open_scan(path)
+    assert scan.background is None
+    assert scan.beam_energy_kev is None
+
+
+def test_names_are_found_whatever_their_case_and_spaces(wheel: Path) -> None:
+    with open_hdf5(wheel / "edax_h5ebsd" / "patterns.h5") as file:
+        header = Header(Path("x"), file["/"])
+        assert header.text("manufacturer") == "EDAX"
+        assert header.text("nothing/at/all") is None
+
+
+def test_only_the_file_that_was_opened_can_vanish_with_an_error(tmp_path: Path, nickel: NDArray[np.uint8]) -> None:
+    path = tmp_path / "scan.h5"
+    write_kikuchipy_h5(path, nickel)
+    scan = open_scan(path)
+    path.write_bytes(path.read_bytes()[:20_000])
+    assert scan.patterns is not None
+    with pytest.raises(ScanFormatError, match=r"scan\.h5"):
+        scan.patterns.read_rows(0, 1)

@@ -1,0 +1,101 @@
+"""What a change touches is recomputed, in the store and in Dagster's own eyes; nothing else is."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from microstructure_assets.store import contract
+from microstructure_assets.store.contract import TILE_ARTIFACTS
+from microstructure_assets_tests.e2e.conftest import Lab
+
+TILING = {"tiling.n": "2"}
+TILES = [spec.name for spec in TILE_ARTIFACTS]
+
+
+@pytest.fixture
+def done(lab: Lab, small_twin: Path) -> Lab:
+    """A lab with one characterised scan of 2 x 2 tiles."""
+    lab.characterize(small_twin, "s", TILING)
+    return lab
+
+
+def changed(before: dict, after: dict) -> set[tuple[str, str | None]]:  # type: ignore[type-arg]
+    """Places whose key differs."""
+    return {place for place in after if place not in before or before[place].key != after[place].key}
+
+
+def test_everything_changes_only_as_far_as_it_must(done: Lab, small_twin: Path) -> None:
+    first, events = done.heads("s"), done.events_by_asset()
+    assert len(first) == 7 + 4 * len(TILES)
+    assert all(head.reason == "computed: first time" for head in first.values())
+    assert all(sorted(events[name]) == ["s|t00", "s|t01", "s|t02", "s|t03"] for name in TILES)
+
+    done.characterize(small_twin, "s")
+    assert done.heads("s") == first
+    assert done.events_by_asset() == events
+
+    done.configure("s", {"knee.minimum": "4"}, "t02")
+    done.characterize(small_twin, "s")
+    second = done.heads("s")
+    touched = changed(first, second)
+    assert ("pca_scores", "t02") in touched
+    assert {slot for name, slot in touched if name in TILES} == {"t02"}
+    assert {name for name, slot in touched if slot is None} <= {"segmentation_map", "scan_report"}
+    assert second["pca_scores", "t02"].reason == "recomputed: setting `knee.minimum` 2 → 4"
+    later = done.events_by_asset()
+    for name in TILES:
+        assert set(later[name][4:]) <= {"s|t02"}, name
+    assert later["preprocessed_patterns"] == ["s"]
+
+    done.configure("s", {"knee.minimum": "3"})
+    done.characterize(small_twin, "s")
+    third = done.heads("s")
+    kept = {"scan_manifest", "preprocessed_patterns", "pattern_quality", "pattern_subspace", "analysis_tiling"}
+    assert not {name for name, _ in changed(second, third)} & kept
+    assert third["pca_scores", "t02"].key == second["pca_scores", "t02"].key, (
+        "the tile's own setting stays above the scan's"
+    )
+
+
+def test_a_raised_code_version_recomputes_its_closure_cut_short_where_content_is_equal(
+    done: Lab, small_twin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = done.heads("s")
+    raised = dataclasses.replace(contract.BY_NAME["anomalies"], code_version="raised")
+    monkeypatch.setitem(contract.BY_NAME, "anomalies", raised)
+    done.characterize(small_twin, "s")
+    after = done.heads("s")
+    assert {name for name, _ in changed(before, after)} == {"anomalies"}
+    assert all("; the content is equal" in after["anomalies", f"t0{tile}"].reason for tile in range(4))
+    assert done.events_by_asset()["reference_windows"] == ["s|t00", "s|t01", "s|t02", "s|t03"]
+
+
+def test_an_interrupted_job_goes_on_where_it_stopped(
+    lab: Lab, small_twin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from microstructure_assets.jobs import JobFailed
+    from microstructure_assets.methods import factorization
+
+    calls: list[int] = []
+    real = factorization.constrained_weights
+
+    def fail_at_the_third(*args: object, **kwargs: object) -> object:
+        calls.append(1)
+        if len(calls) == 3:
+            raise RuntimeError("power cut")
+        return real(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(factorization, "constrained_weights", fail_at_the_third)
+    with pytest.raises(JobFailed):
+        lab.characterize(small_twin, "s", TILING)
+    half = lab.heads("s")
+    assert ("cnmf_weights", "t01") in half
+    assert ("cnmf_weights", "t02") not in half
+    monkeypatch.setattr(factorization, "constrained_weights", real)
+    lab.characterize(small_twin, "s")
+    whole = lab.heads("s")
+    assert {place: whole[place] for place in half} == half
+    assert len(whole) == 7 + 4 * len(TILES)

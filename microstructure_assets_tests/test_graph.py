@@ -1,0 +1,65 @@
+"""The asset graph as it is meant to be; a change of the graph changes this table too, by hand."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from microstructure_assets.definitions import build_defs
+
+GRAPH = """
+analysis_tiling        scan      patterns      scan_manifest scan_settings
+anomalies              scan|tile tiles         gmm_clusters pca_scores tile_settings
+cnmf_weights           scan|tile tiles         pca_scores preprocessed_patterns reference_windows tile_settings
+gmm_clusters           scan|tile tiles         pca_scores tile_settings
+pattern_quality        scan      patterns      scan_manifest scan_settings
+pattern_subspace       scan      patterns      preprocessed_patterns scan_settings
+pca_scores             scan|tile tiles         analysis_tiling preprocessed_patterns tile_settings
+preprocessed_patterns  scan      patterns      scan_manifest scan_settings
+reference_windows      scan|tile tiles         anomalies gmm_clusters pca_scores preprocessed_patterns tile_settings
+scan_manifest          scan      patterns      scan_settings
+scan_report            scan      reports       analysis_tiling pattern_quality pattern_subspace pca_scores scan_manifest scan_settings segmentation_map
+scan_settings          scan      settings
+segmentation_map       scan      segmentation  analysis_tiling anomalies cnmf_weights gmm_clusters preprocessed_patterns scan_settings weight_boundaries
+tile_settings          scan|tile settings
+weight_boundaries      scan|tile tiles         cnmf_weights tile_settings
+"""  # noqa: E501
+
+
+def described() -> list[str]:
+    graph = build_defs().resolve_asset_graph()
+    lines = []
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        definition = node.partitions_def
+        dimensions = (
+            "|".join(item.name for item in definition.partitions_defs)
+            if isinstance(definition, dg.MultiPartitionsDefinition)
+            else "scan"
+        )
+        parents = " ".join(sorted(parent.to_user_string() for parent in node.parent_keys))
+        lines.append(f"{key.to_user_string():<22} {dimensions:<9} {node.group_name:<13} {parents}".rstrip())
+    return sorted(lines)
+
+
+def test_the_graph_is_the_one_written_here() -> None:
+    assert described() == GRAPH.strip().splitlines()
+
+
+def test_every_computed_asset_has_a_description_an_owner_a_kind_a_version_and_a_condition() -> None:
+    graph = build_defs().resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description, key
+        assert node.owners, key
+        if node.is_executable:
+            assert node.code_version, key
+            assert node.automation_condition is not None, key
+            assert any(tag.startswith("dagster/kind") for tag in node.tags), key
+
+
+def test_definitions_load() -> None:
+    dg.Definitions.validate_loadable(build_defs())
+
+
+def test_two_builds_are_independent() -> None:
+    assert build_defs() is not build_defs()
