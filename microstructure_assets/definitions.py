@@ -15,23 +15,25 @@ from microstructure_assets.assets.reports import report_lane  # noqa: E402
 from microstructure_assets.assets.segmentation import segmentation_lane  # noqa: E402
 from microstructure_assets.assets.settings import scan_settings, tile_settings  # noqa: E402
 from microstructure_assets.assets.tiles import tile_lane  # noqa: E402
-from microstructure_assets.automation.sensors import automation_sensor  # noqa: E402
+from microstructure_assets.automation.sensors import TICK_SECONDS, automation_sensor  # noqa: E402
 from microstructure_assets.jobs import characterize, configure  # noqa: E402
 from microstructure_assets.resources import HomeResource  # noqa: E402
 
 
-def build_defs(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+def build_defs(overrides: Mapping[str, Any] | None = None, tick_seconds: int = TICK_SECONDS) -> dg.Definitions:
     """Fresh definitions; tests, command line and production share this.
 
     Parameters
     ----------
     overrides : mapping, optional
         Resources to use in place of the standard ones.
+    tick_seconds : int
+        Shortest time between two evaluations of the automation conditions [s].
     """
     return dg.Definitions(
         assets=[scan_settings, tile_settings, scan_lane, tile_lane, segmentation_lane, report_lane],
         jobs=[characterize, configure],
-        sensors=[automation_sensor],
+        sensors=[automation_sensor(tick_seconds)],
         resources={"home": HomeResource(), **(overrides or {})},
         executor=dg.in_process_executor,
     )

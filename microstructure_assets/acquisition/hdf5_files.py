@@ -17,6 +17,7 @@ from microstructure_assets.acquisition.scan import LazyImage, check_rows
 if TYPE_CHECKING:
     import h5py
 
+_LARGEST_SCALAR_BYTES = 1 << 20
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -33,13 +34,12 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         raise ScanFormatError(
             path, "signature", repr(start), "the signature of an HDF5 file", "Name the file after what it is."
         )
+    expected, remedy = "a whole HDF5 file that nobody is writing", "Copy it again from the microscope."
     try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        expected = "a whole HDF5 file that nobody is writing"
-        raise ScanFormatError(path, "HDF5 structure", error, expected, "Copy it again from the microscope.") from error
-    with file:
-        yield file
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, KeyError) as error:  # what h5py raises on damaged structures, here or later
+        raise ScanFormatError(path, "HDF5 structure", error, expected, remedy) from error
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,21 @@ class Header:
         from microstructure_assets.acquisition.values import natural_key
 
         node = self.find(name) if name else self.group
-        return sorted(node, key=natural_key) if node is not None and hasattr(node, "keys") else []
+        # h5py gives a name that is not UTF-8 as bytes
+        return [] if node is None or not hasattr(node, "keys") else sorted(map(str, node), key=natural_key)
 
     def scalar(self, name: str) -> Any:
         """A number or text, or None where it is absent. Only its first element is read."""
-        node = self.find(name)
-        if node is None or not hasattr(node, "dtype") or node.size in (0, None):
+        data = self.dataset(name)
+        if data is None or not data.size:
             return None
-        value = node[(0,) * node.ndim] if node.ndim else node[()]
+        if data.dtype.itemsize > _LARGEST_SCALAR_BYTES:
+            expected = f"at most {_LARGEST_SCALAR_BYTES}"
+            raise ScanFormatError(self.path, data.name, f"a value of {data.dtype.itemsize} bytes", expected)
+        try:
+            value = data[(0,) * data.ndim] if data.ndim else data[()]
+        except (TypeError, ValueError) as error:
+            raise ScanFormatError(self.path, data.name, error, "a number or a text") from error
         if isinstance(value, bytes):
             return value.decode("utf-8", errors="replace").strip("\x00 \t\r\n")
         return value.item() if isinstance(value, np.generic) else value
@@ -120,8 +127,16 @@ class Header:
 
     def dataset(self, name: str) -> h5py.Dataset | None:
         """An array, or None where it is absent."""
+        import h5py
+
         node = self.find(name)
-        return node if node is not None and hasattr(node, "dtype") else None
+        if not isinstance(node, h5py.Dataset):
+            return None
+        try:
+            _ = node.dtype
+        except (TypeError, ValueError) as error:
+            raise ScanFormatError(self.path, node.name, error, "values of a known type") from error
+        return node
 
     def numbers(self, name: str, size: int) -> tuple[float, ...] | None:
         """Exactly `size` numbers, or None where they are absent."""
@@ -163,16 +178,12 @@ class HDF5Patterns:
         _, columns, height, width = self.shape
         with open_hdf5(self.file) as file:
             data = file[self.dataset]
-            try:
-                if data.ndim == 4:
-                    block = data[start:stop]
-                elif self.order is None:
-                    block = data[start * columns : stop * columns]
-                else:
-                    block = _gather(data, self.order[start * columns : stop * columns])
-            except OSError as error:
-                remedy = "Copy it again from the microscope."
-                raise ScanFormatError(self.file, self.dataset, error, "readable patterns", remedy) from error
+            if data.ndim == 4:
+                block = data[start:stop]
+            elif self.order is None:
+                block = data[start * columns : stop * columns]
+            else:
+                block = _gather(data, self.order[start * columns : stop * columns])
         return block.reshape(stop - start, columns, height, width)
 
 
@@ -197,7 +208,7 @@ def pattern_dataset(path: Path, data: h5py.Dataset, height: int | None, width: i
         raise ScanFormatError(
             path, data.name, f"patterns of {found[0]}×{found[1]} pixels", f"{height}×{width} by the header"
         )
-    _check_written(path, data)
+    check_written(path, data)
     return int(np.prod(data.shape[:-2], dtype=object)), found[0], found[1]
 
 
@@ -226,11 +237,16 @@ def _gather(data: h5py.Dataset, positions: NDArray[np.int64]) -> NDArray[Any]:
     return block
 
 
-def _check_written(path: Path, data: h5py.Dataset) -> None:
-    """HDF5 gives zeros, without a word, for what was declared and never written: an aborted acquisition or a hoax."""
+def check_written(path: Path, data: h5py.Dataset) -> None:
+    """Refuse a dataset that was not wholly written: an aborted acquisition or a hoax. HDF5 gives zeros for the rest.
+
+    Raises
+    ------
+    ScanFormatError
+    """
     remedy = "The acquisition or the copy was cut off: repeat it, or cut the scan to the points it has."
     if data.id.get_storage_size() == 0 and data.external is None and not data.is_virtual:
-        raise ScanFormatError(path, data.name, "no stored values", f"{data.shape[0]} patterns", remedy)
+        raise ScanFormatError(path, data.name, "no stored values", f"{data.size} values", remedy)
     if data.chunks is None or data.is_virtual:
         return
     expected = 1

@@ -20,6 +20,10 @@ from microstructure_assets.acquisition.values import parse_decimal
 _LONGEST_LINE = 1 << 16
 _MOST_HEADER_LINES = 10_000
 _BLOCK = 1 << 22
+_REMEDY_CONTRADICTION = (
+    "Header and coordinates contradict each other. Declare what is true: "
+    "acquisition.rows, columns, step_x_um and step_y_um."
+)
 REMEDY_WHOLE = "The file was cut off or its header is wrong: export it again."
 
 
@@ -156,7 +160,7 @@ def check_fields(table: TextTable, fewest: int, expected: str) -> None:
 
 
 def check_steps(table: TextTable, grid: Grid, x_field: int, y_field: int, names: tuple[str, str], scale: float) -> None:
-    """Hold the header's steps against the coordinates of the first points of the first and of the second row.
+    """Hold the header's grid against the coordinates of three points: the first, the second, the first of row 2.
 
     Parameters
     ----------
@@ -167,27 +171,33 @@ def check_steps(table: TextTable, grid: Grid, x_field: int, y_field: int, names:
     Raises
     ------
     ScanFormatError
-        If they differ by more than a tenth.
+        If a step differs by more than a tenth, or row 2 does not begin where row 1 does.
     """
-    probes = []
+    x_first, y_first = _coordinates(table, 0, x_field, y_field)
     if grid.columns > 1:
-        probes.append((1, x_field, names[0], grid.step_x_um, "columns"))
+        x_second, _ = _coordinates(table, 1, x_field, y_field)
+        _compare_step(table.path, names[0], grid.step_x_um, (x_second - x_first) * scale, "columns")
     if grid.rows > 1:
-        probes.append((grid.columns, y_field, names[1], grid.step_y_um, "rows"))
-    first = table.line(0) if probes else []
-    for number, column, name, step, along in probes:
-        fields = table.line(number)
-        ends = [parse_decimal(line[column]) if column < len(line) else None for line in (first, fields)]
-        if ends[0] is None or ends[1] is None:
-            raise ScanFormatError(table.path, f"data line {number + 1}", " ".join(fields), "a point with x and y")
-        found = (ends[1] - ends[0]) * scale
-        if step is not None and abs(found - step) > 0.1 * step:
-            remedy = (
-                "Header and coordinates contradict each other. Declare what is true: "
-                "acquisition.rows, columns, step_x_um and step_y_um."
-            )
-            expected = f"{found:g} µm, the distance of neighbouring {along} by the coordinates"
-            raise ScanFormatError(table.path, name, f"{step:g} µm", expected, remedy)
+        x_below, y_below = _coordinates(table, grid.columns, x_field, y_field)
+        _compare_step(table.path, names[1], grid.step_y_um, (y_below - y_first) * scale, "rows")
+        if grid.step_x_um is not None and abs(x_below - x_first) * scale > 0.5 * grid.step_x_um:
+            found = f"{grid.columns}, but point {grid.columns + 1} lies at x = {x_below:g}"
+            expected = f"x = {x_first:g}, where a row begins"
+            raise ScanFormatError(table.path, "columns of the grid", found, expected, _REMEDY_CONTRADICTION)
+
+
+def _coordinates(table: TextTable, number: int, x_field: int, y_field: int) -> tuple[float, float]:
+    fields = table.line(number)
+    x, y = (parse_decimal(fields[at]) if at < len(fields) else None for at in (x_field, y_field))
+    if x is None or y is None:
+        raise ScanFormatError(table.path, f"data line {number + 1}", " ".join(fields), "a point with x and y")
+    return x, y
+
+
+def _compare_step(path: Path, name: str, step_um: float | None, found_um: float, along: str) -> None:
+    if step_um is not None and abs(found_um - step_um) > 0.1 * step_um:
+        expected = f"{found_um:g} µm, the distance of neighbouring {along} by the coordinates"
+        raise ScanFormatError(path, name, f"{step_um:g} µm", expected, _REMEDY_CONTRADICTION)
 
 
 def check_order(path: Path, x: NDArray[np.float64], y: NDArray[np.float64], grid: Grid) -> None:

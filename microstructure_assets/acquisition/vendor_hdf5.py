@@ -20,7 +20,14 @@ from microstructure_assets.acquisition import vendor_indexing as indexing
 from microstructure_assets.acquisition.crystallography import bruker_pattern_centre
 from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.grids import resolve_grid
-from microstructure_assets.acquisition.hdf5_files import HDF5Patterns, Header, lazy_image, open_hdf5, pattern_dataset
+from microstructure_assets.acquisition.hdf5_files import (
+    HDF5Patterns,
+    Header,
+    check_written,
+    lazy_image,
+    open_hdf5,
+    pattern_dataset,
+)
 from microstructure_assets.acquisition.scan import Detector, Grid, Indexing, LazyMap, Phase, Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
 from microstructure_assets.acquisition.values import positive_or_none, require_step_um
@@ -192,6 +199,7 @@ def read_vendor_hdf5(format_name: str, path: Path, settings: AcquisitionSettings
             if orientation is None:
                 expected = f"patterns ({' or '.join(layout.patterns)}) or a map ({layout.orientation})"
                 raise ScanFormatError(path, header.group.name, "neither patterns nor a map", expected)
+            check_written(path, orientation)
             points = int(orientation.shape[0]) if orientation.ndim else 0
         steps = _steps(header, layout, rows, columns)
         grid = resolve_grid(path, points, settings, stored=(rows, columns), steps_um=steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from microstructure_assets.assets.lane import Maker, lane
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.tiles import tile_of
+
+PROGRESS_UNITS = 100
 
 
 @dataclass(frozen=True)
@@ -58,24 +60,22 @@ def fill_segmentation_map(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     """Stitch the tiles' clusters to regions."""
     from microstructure_assets.methods.stitching import stitch
 
-    tiles = gather_tiles(view)
+    tiles, settings = gather_tiles(view), view.settings("stitching")
     step_y, step_x = view.steps_um
-    with progress.bar("stitching", 100) as bar:
-        stitched = stitch(
-            view.patterns, tiles.cluster, tiles.noise_variance, view.settings("stitching"), progress=bar.update
-        )
+    with progress.bar("stitching", PROGRESS_UNITS) as bar:
+        stitched = stitch(view.patterns, tiles.cluster, tiles.noise_variance, settings, progress=_told_to(bar))
     regions = dict(stitched.regions)
-    area = np.asarray(regions["point_count"]) * step_y * step_x
+    area = regions["point_count"] * step_y * step_x
     table = {
         "region": regions.pop("region"),
         "point_count": regions.pop("point_count"),
         "area_um2": area,
         "equivalent_diameter_um": np.sqrt(4 * area / np.pi),
-        "centroid_y_um": np.asarray(regions.pop("row_centroid")) * step_y,
-        "centroid_x_um": np.asarray(regions.pop("column_centroid")) * step_x,
+        "centroid_y_um": regions.pop("centroid_row") * step_y,
+        "centroid_x_um": regions.pop("centroid_column") * step_x,
         **regions,
     }
-    trusted = (stitched.confidence >= view.settings("stitching").trusted_confidence) & (stitched.region > 0)
+    trusted = (stitched.confidence >= settings.trusted_confidence) & (stitched.region > 0)
     view.save(
         drafts["segmentation_map"],
         {
@@ -94,9 +94,32 @@ def fill_segmentation_map(view: ScanView, drafts: Mapping[str, Draft]) -> None:
             "edge_strength_x": ("y", "x_edge"),
             "edge_strength_y": ("y_edge", "x"),
         },
-        tables={"regions": table},
-        facts=_facts(table, trusted),
+        tables={"regions": table, "links": stitched.links},
+        facts={
+            **_facts(table, trusted),
+            "beam_y_points": stitched.beam_y,
+            "beam_x_points": stitched.beam_x,
+            "typical_contrast": stitched.typical_contrast,
+            "noise_over_signal": _ratio(np.sqrt(tiles.noise_variance), stitched.typical_contrast),
+        },
     )
+
+
+def _told_to(bar: progress.Bar) -> Callable[[int, int], None]:
+    """A listener that turns "so many of so many" into steps of the bar."""
+    told = 0
+
+    def listen(done: int, total: int) -> None:
+        nonlocal told
+        now = PROGRESS_UNITS * done // max(total, 1)
+        bar.update(now - told)
+        told = now
+
+    return listen
+
+
+def _ratio(noise: float, signal: float) -> float:
+    return float(noise / signal) if signal > 0 else float("inf")
 
 
 def _facts(table: Mapping[str, np.ndarray], trusted: np.ndarray) -> dict[str, float | int]:

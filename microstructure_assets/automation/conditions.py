@@ -12,8 +12,6 @@ from microstructure_assets.store.scans import ScanRegistry, ScanUnknown
 from microstructure_assets.store.store import Store
 from microstructure_assets.store.tiles import tiles_of
 
-AUTOMATION_SENSOR = "automation"
-
 
 class UnusedSlot(Condition):
     """True for a slot that the scan's known tiling does not use; false while the tiling is unknown.

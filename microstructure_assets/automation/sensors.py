@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dagster as dg
 
-from microstructure_assets.automation.conditions import AUTOMATION_SENSOR
+AUTOMATION_SENSOR = "automation"
+TICK_SECONDS = 30
 
-automation_sensor = dg.AutomationConditionSensorDefinition(
-    AUTOMATION_SENSOR,
-    target="*",
-    # A condition of our own is evaluated where our code is.
-    use_user_code_server=True,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=30,
-)
+
+def automation_sensor(tick_seconds: int = TICK_SECONDS) -> dg.AutomationConditionSensorDefinition:
+    """The sensor over all assets, on from the start."""
+    return dg.AutomationConditionSensorDefinition(
+        AUTOMATION_SENSOR,
+        target="*",
+        # A condition of our own is evaluated where our code is.
+        use_user_code_server=True,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=tick_seconds,
+    )

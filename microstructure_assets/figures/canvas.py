@@ -133,8 +133,10 @@ def round_ticks(low: float, high: float, count: int = 4) -> list[tuple[float, st
     if last - first < 1 and count < 8:
         return round_ticks(low, high, count + 2)
     values = [index * step for index in range(first, last + 1)]
-    if step < 1e-3 or max(abs(low), abs(high)) >= 1e5:
-        return [(value, number(value, 3)) for value in values]
+    largest = max(abs(low), abs(high))
+    if step < 1e-4 or largest >= 1e7:
+        digits = min(12, 2 + int(np.ceil(np.log10(largest / step))))  # as many as neighbours need to differ
+        return [(value, number(value, digits)) for value in values]
     decimals = next((places for places in range(7) if abs(step - round(step, places)) < step * 1e-6), 6)
     return [(value, f"{value:.{decimals}f}".replace("-", "−")) for value in values]
 

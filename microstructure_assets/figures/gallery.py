@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from microstructure_assets.figures.curves import draw_anomalies, draw_gmm_clusters, draw_pca_scores
+from microstructure_assets.figures.anomalies import draw_anomalies
+from microstructure_assets.figures.boundaries import draw_weight_boundaries
+from microstructure_assets.figures.clusters import draw_gmm_clusters
+from microstructure_assets.figures.components import draw_pca_scores
 from microstructure_assets.figures.inputs import Drawer
-from microstructure_assets.figures.maps import (
-    draw_analysis_tiling,
-    draw_pattern_quality,
-    draw_segmentation_map,
-    draw_weight_boundaries,
-)
-from microstructure_assets.figures.patterns import (
-    draw_pattern_subspace,
-    draw_preprocessed_patterns,
-    draw_reference_windows,
-)
+from microstructure_assets.figures.patterns import draw_pattern_subspace, draw_preprocessed_patterns
+from microstructure_assets.figures.quality import draw_pattern_quality
+from microstructure_assets.figures.references import draw_reference_windows
+from microstructure_assets.figures.segmentation import draw_segmentation_map
+from microstructure_assets.figures.tilings import draw_analysis_tiling
 from microstructure_assets.figures.weights import draw_cnmf_weights
 
 DRAWERS: Mapping[str, Drawer] = MappingProxyType(

@@ -15,7 +15,7 @@ class Grid:
     step_y_um, step_x_um
         Distance of neighbouring points [µm]; None, zero or not finite where it is not known: axes then count points.
     origin_y_um, origin_x_um
-        Position of the map's first point [µm], for a tile its place in the scan.
+        Position of the map's first point [µm, or points where no step is known], for a tile its place in the scan.
     """
 
     step_y_um: float | None = None
@@ -26,9 +26,7 @@ class Grid:
     @property
     def known(self) -> bool:
         """Both steps are positive lengths."""
-        return all(
-            step is not None and math.isfinite(step) and step > 0 for step in (self.step_y_um, self.step_x_um)
-        ) and all(math.isfinite(origin) for origin in (self.origin_y_um, self.origin_x_um))
+        return all(step is not None and math.isfinite(step) and step > 0 for step in (self.step_y_um, self.step_x_um))
 
     @property
     def unit(self) -> str:
@@ -48,12 +46,22 @@ class Grid:
     @property
     def origin_y(self) -> float:
         """Position of the first row in the unit of the axes."""
-        return self.origin_y_um if self.known else 0.0
+        return self.origin_y_um if math.isfinite(self.origin_y_um) else 0.0
 
     @property
     def origin_x(self) -> float:
         """Position of the first column in the unit of the axes."""
-        return self.origin_x_um if self.known else 0.0
+        return self.origin_x_um if math.isfinite(self.origin_x_um) else 0.0
+
+    @property
+    def first_row(self) -> int:
+        """Row of the map's first point in the scan."""
+        return round(self.origin_y / self.step_y)
+
+    @property
+    def first_column(self) -> int:
+        """Column of the map's first point in the scan."""
+        return round(self.origin_x / self.step_x)
 
 
 POINTS = Grid()

@@ -96,7 +96,19 @@ def per_roi(arrays: Arrays, name: str) -> np.ndarray:
     return values.astype(float).ravel() if values.dtype.kind in "biuf" else np.zeros(0)
 
 
-def columns(tables: Tables, table: str, numeric: tuple[str, ...], words: tuple[str, ...] = ()) -> dict[str, Any] | None:
+def _numbers(source: Mapping[str, Any], name: str) -> np.ndarray:
+    """A column as float; no rows where it is absent or not numeric."""
+    if name not in source:
+        return np.zeros(0)
+    try:
+        return np.asarray(source[name]).ravel().astype(float)
+    except (TypeError, ValueError):
+        return np.zeros(0)
+
+
+def columns(
+    tables: Tables, table: str, numeric: tuple[str, ...], *, optional: tuple[str, ...] = (), words: tuple[str, ...] = ()
+) -> dict[str, Any] | None:
     """Columns of a table with equal lengths, None where the table, a column or every row is missing.
 
     Parameters
@@ -106,42 +118,55 @@ def columns(tables: Tables, table: str, numeric: tuple[str, ...], words: tuple[s
     table
         Which.
     numeric
-        Columns that must be there and become float.
+        Columns that must be there; rows in which one of them is not finite are left out.
+    optional
+        Numeric columns that are NaN where they are missing.
     words
-        Columns that become lists of text; missing ones are empty text.
+        Columns that become lists of text, empty where they are missing.
     """
-    if table not in tables or tables[table] is None:
+    source = tables.get(table)
+    if source is None:
         return None
-    source = tables[table]
-    found: dict[str, Any] = {}
-    for name in numeric:
-        if name not in source:
-            return None
-        values = np.asarray(source[name]).ravel()
-        if values.dtype.kind not in "biuf":
-            try:
-                values = values.astype(float)
-            except (TypeError, ValueError):
-                return None
-        found[name] = values.astype(float)
-    rows = min((len(values) for values in found.values()), default=0)
-    if not rows:
+    found: dict[str, Any] = {name: _numbers(source, name) for name in numeric}
+    rows = min(len(values) for values in found.values())
+    keep = np.flatnonzero(np.all([np.isfinite(found[name][:rows]) for name in numeric], axis=0))
+    if not len(keep):
         return None
     for name in numeric:
-        found[name] = found[name][:rows]
+        found[name] = found[name][keep]
+    for name in optional:
+        values = _numbers(source, name)
+        found[name] = np.concatenate([values, np.full(rows, np.nan)])[keep]
     for name in words:
         text = [str(value) for value in np.asarray(source[name]).ravel()] if name in source else []
-        found[name] = (text + [""] * rows)[:rows]
+        found[name] = [text[place] if place < len(text) else "" for place in keep]
     return found
 
 
-def optional_column(tables: Tables, table: str, name: str, rows: int) -> np.ndarray:
-    """One numeric column with `rows` entries, NaN where there is none."""
-    found = columns(tables, table, (name,))
-    if found is None or len(found[name]) < rows:
-        return np.full(rows, np.nan)
-    values: np.ndarray = found[name][:rows]
-    return values
+def windows(tables: Tables, grid: Grid) -> dict[str, Any] | None:
+    """The table `windows` with `y` and `x` in points of the map, NaN where a reference has no window.
+
+    Parameters
+    ----------
+    tables
+        `windows` as stored, with `window_y` and `window_x` in points of the scan, or with `y` and `x` in points of the
+        map; negative = none. `roi`, `cluster`, `point_count` and `fallback` (a word or a flag) optional.
+    grid
+        Origin of the map.
+    """
+    more = {"optional": ("roi", "cluster", "point_count"), "words": ("fallback",)}
+    found = columns(tables, "windows", ("window_y", "window_x"), **more)
+    if found is not None:
+        rows, cols = found.pop("window_y"), found.pop("window_x")
+        placed = (rows >= 0) & (cols >= 0)
+        found["y"], found["x"] = rows - grid.first_row, cols - grid.first_column
+    else:
+        found = columns(tables, "windows", ("y", "x"), **more)
+        if found is None:
+            return None
+        placed = (found["y"] >= 0) & (found["x"] >= 0)
+    found["y"], found["x"] = np.where(placed, found["y"], np.nan), np.where(placed, found["x"], np.nan)
+    return found
 
 
 def statement(title: str, text: str, heading: str, width_in: float) -> Figure:

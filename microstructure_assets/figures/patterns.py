@@ -1,4 +1,4 @@
-"""Pictures made of detector images: sample patterns, the loadings of the subspace, the reference patterns."""
+"""Pictures made of detector images: sample patterns, and the loadings of the subspace."""
 
 from __future__ import annotations
 
@@ -12,11 +12,8 @@ from microstructure_assets.figures.colours import (
     BLUE,
     INK,
     MUTED,
-    RED,
-    cluster_colours,
     colourise,
     finite_limits,
-    label_palette,
 )
 from microstructure_assets.figures.grid import POINTS, Grid
 from microstructure_assets.figures.inputs import (
@@ -25,35 +22,27 @@ from microstructure_assets.figures.inputs import (
     Arrays,
     Tables,
     array,
-    columns,
-    labels,
     never_raises,
-    optional_column,
     per_roi,
     statement,
     width_px,
 )
-from microstructure_assets.figures.panels import (
+from microstructure_assets.figures.layout import (
     FOOT_HEIGHT,
     LEFT_MARGIN,
     TITLE_HEIGHT,
-    Key,
-    MapPanel,
-    Plot,
     foot,
-    legend,
-    ratio,
     title,
 )
+from microstructure_assets.figures.panels import MapPanel, Plot, ratio
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SAMPLE_COUNT = 4
-LARGEST_STRIP = 10
 
 
-def _pattern(canvas: Canvas, box: Box, pattern: np.ndarray, *, symmetric: bool = False) -> None:
+def draw_pattern(canvas: Canvas, box: Box, pattern: np.ndarray, *, symmetric: bool = False) -> None:
     """A detector image in grey, or around zero in blue and red, as large as the box allows."""
     height, width = pattern.shape
     scale = min(box.width / width, box.height / height)
@@ -93,8 +82,8 @@ def draw_preprocessed_patterns(
     Parameters
     ----------
     arrays
-        `sample_corrected` (n, dy, dx) and optionally `sample_raw` (n, dy, dx), `sample_y` (n), `sample_x` (n) in
-        points; or `intensity` (y, x, dy, dx), of which four patterns are read (a lazily readable array does).
+        `corrected` (n, dy, dx) and optionally `raw` (n, dy, dx), `sample_y` (n), `sample_x` (n) in points; or
+        `intensity` (y, x, dy, dx), of which four patterns are read (a lazily readable array does).
     tables
         Not used.
     grid
@@ -111,13 +100,13 @@ def draw_preprocessed_patterns(
     """
     width = width_px(width_in)
     rows, cols = per_roi(arrays, "sample_y"), per_roi(arrays, "sample_x")
-    corrected = array(arrays, "sample_corrected", 3)
+    corrected = array(arrays, "corrected", 3)
     source = arrays.get("intensity")
     if corrected is None and source is not None and len(getattr(source, "shape", ())) == 4 and 0 not in source.shape:
         y, x = _four_places((int(source.shape[0]), int(source.shape[1])))
         corrected = np.stack([np.asarray(source[int(row), int(column)]) for row, column in zip(y, x, strict=True)])
         rows, cols = y.astype(float), x.astype(float)
-    raw = array(arrays, "sample_raw", 3)
+    raw = array(arrays, "raw", 3)
     lines = [
         (words, values) for words, values in (("As recorded", raw), ("Corrected", corrected)) if values is not None
     ]
@@ -132,7 +121,7 @@ def draw_preprocessed_patterns(
         detector = f"{values.shape[1]} × {values.shape[2]} pixels"
         title(canvas, Box(20, top, width - 40, high), f"{words}  ·  {detector}")
         for place in range(min(SAMPLE_COUNT, len(values))):
-            _pattern(canvas, Box(20 + place * (side + 16), top, side, high), values[place])
+            draw_pattern(canvas, Box(20 + place * (side + 16), top, side, high), values[place])
     for place in range(min(SAMPLE_COUNT, len(lines[-1][1]))):
         if place < min(len(rows), len(cols)):
             x, y = grid.origin_x + cols[place] * grid.step_x, grid.origin_y + rows[place] * grid.step_y
@@ -194,7 +183,7 @@ def draw_pattern_subspace(
     else:
         for place in range(min(count, len(loading))):
             box = Box(20 + place * (side + 12), 46, side, high)
-            _pattern(canvas, box, loading[place], symmetric=True)
+            draw_pattern(canvas, box, loading[place], symmetric=True)
             share = f" · {number(100 * variance[place], 2)} %" if place < variance.size else ""
             canvas.text(box.left + side / 2, 46 + high + 22, f"{place + 1}{share}", colour=MUTED, across="center")
     top = below + TITLE_HEIGHT
@@ -230,133 +219,3 @@ def _variance_curve(canvas: Canvas, box: Box, variance: np.ndarray) -> None:
     if len(known) <= 60:
         plot.dots(index, known * 100, BLUE, 4)
     plot.axes("component", "variance (%)")
-
-
-@never_raises("Reference patterns")
-def draw_reference_windows(
-    arrays: Arrays,
-    *,
-    tables: Tables = NO_TABLES,
-    grid: Grid = POINTS,
-    heading: str = "",
-    width_in: float = STANDARD_WIDTH_IN,
-) -> Figure:
-    """The cluster map with the reference windows, and the reference patterns of the largest clusters.
-
-    Parameters
-    ----------
-    arrays
-        `reference` (roi, cluster, dy, dx); `cluster_count` (roi), `cluster` (y, x), `roi` (y, x) optional.
-    tables
-        `windows`: `roi`, `cluster`, `y`, `x` (centre of the window in points of this map); optional `point_count`
-        (points averaged in the reference), `fallback` (true where no window qualified).
-    grid
-        Steps and origin [µm].
-    heading
-        Name of scan and tile.
-    width_in
-        Width of the picture [inch].
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The picture.
-    """
-    reference, cluster = array(arrays, "reference", 4), labels(arrays, "cluster")
-    if reference is None and cluster is None:
-        return statement("Reference patterns", "There are neither references nor clusters.", heading, width_in)
-    windows = columns(tables, "windows", ("roi", "cluster", "y", "x"))
-    width = width_px(width_in)
-    shape = (1, 1) if cluster is None else (cluster.shape[0], cluster.shape[1])
-    left = 20 + LEFT_MARGIN
-    map_width = 0.56 * (width - 20 - left) - 26
-    height = min(max(map_width * ratio(shape, grid), 340), 0.62 * width)
-    canvas = Canvas(width, TITLE_HEIGHT + height + FOOT_HEIGHT + 64)
-    map_box = Box(left, TITLE_HEIGHT, map_width, height)
-    strip = Box(left + map_width + 26, TITLE_HEIGHT, width - 20 - left - map_width - 26, height + 40)
-    panel = MapPanel(canvas, map_box, shape, grid)
-    roi = labels(arrays, "roi", shape)
-    if cluster is None:
-        words_in_box(canvas, map_box, "There is no cluster map.")
-        title(canvas, map_box, "Windows on the cluster map")
-    else:
-        panel.paint(panel.rois(panel.borders(cluster_colours(panel.sample(cluster)), cluster), roi))
-        count = "no windows are given" if windows is None else counted(len(windows["y"]), "window")
-        title(canvas, panel.box, "Windows on the cluster map", count, map_box.width)
-        panel.axes()
-        if windows is not None:
-            panel.point_boxes(windows["y"], windows["x"], 1, RED)
-        legend(canvas, panel.box.left, panel.box.bottom + 84, [Key("outline", RED, "3 × 3 window")], map_box.right)
-    shown, total = _reference_strip(canvas, strip, reference, _order(arrays, reference, cluster, roi), tables, windows)
-    hidden = f", {total - shown} not shown" if total > shown else ""
-    title(canvas, strip, "Reference patterns", f"{counted(total, 'cluster')}{hidden}", strip.width)
-    remark = "fallback: no window qualified" if _averaged(tables, windows)[1] else ""
-    foot(canvas, canvas.height - 12, remark, heading)
-    return canvas.finish()
-
-
-def _order(
-    arrays: Arrays, reference: np.ndarray | None, cluster: np.ndarray | None, roi: np.ndarray | None
-) -> list[tuple[int, int, int]]:
-    """ROI, cluster and points of every reference, largest cluster first."""
-    if reference is None:
-        return []
-    counts = per_roi(arrays, "cluster_count")
-    found = []
-    for place in range(reference.shape[0]):
-        limit = reference.shape[1]
-        if place < counts.size and np.isfinite(counts[place]):
-            limit = min(limit, int(counts[place]))
-        points = np.zeros(limit, np.int64)
-        if cluster is not None and limit:
-            member = cluster if roi is None else cluster[roi == place]
-            points = np.bincount(member[(member >= 0) & (member < limit)].ravel(), minlength=limit)
-        found += [(place, index, int(points[index])) for index in range(limit)]
-    return sorted(found, key=lambda entry: (-entry[2], entry[0], entry[1]))
-
-
-def _reference_strip(
-    canvas: Canvas,
-    strip: Box,
-    reference: np.ndarray | None,
-    order: list[tuple[int, int, int]],
-    tables: Tables,
-    windows: dict[str, np.ndarray] | None,
-) -> tuple[int, int]:
-    """Images of the references in rows; returns how many are shown and how many there are."""
-    if reference is None or not order:
-        words_in_box(canvas, strip, "There are no references.")
-        return 0, 0
-    across = 2 if len(order) <= 4 else 3
-    side = (strip.width - (across - 1) * 10) / across
-    high = min(max(side * reference.shape[2] / reference.shape[3], 40), 1.4 * side)
-    averaged, fallback = _averaged(tables, windows)
-    pitch = high + (58 if averaged else 36)
-    shown = order[: min(max(1, int((strip.height + 10) // pitch)) * across, LARGEST_STRIP)]
-    for place, (roi, index, points) in enumerate(shown):
-        box = Box(strip.left + (place % across) * (side + 10), strip.top + 24 + (place // across) * pitch, side, high)
-        _pattern(canvas, box, np.asarray(reference[roi, index], float))
-        several = reference.shape[0] > 1
-        words = f"ROI {roi} · c{index}" if several else f"c{index}"
-        colour = tuple(label_palette(index + 1)[index] / 255)
-        canvas.fill([Box(box.left, box.top - 19, 13, 13)], [colour], edge=INK, width=0.4)
-        words += f" · {number(points)} pt" if points and not several else ""
-        canvas.text(box.left + 18, box.top - 7, words, size=8, width=side - 16)
-        if (roi, index) in averaged:
-            text = "fallback" if (roi, index) in fallback else f"mean of {number(averaged[roi, index])}"
-            canvas.text(box.left, box.bottom + 19, text, size=8, colour=MUTED, width=side)
-    return len(shown), len(order)
-
-
-def _averaged(
-    tables: Tables, windows: dict[str, np.ndarray] | None
-) -> tuple[dict[tuple[int, int], float], set[tuple[int, int]]]:
-    """Points averaged in each reference, and the references for which no window qualified."""
-    if windows is None:
-        return {}, set()
-    count = len(windows["y"])
-    amount = optional_column(tables, "windows", "point_count", count)
-    fallback = optional_column(tables, "windows", "fallback", count)
-    names = [(int(roi), int(index)) for roi, index in zip(windows["roi"], windows["cluster"], strict=True)]
-    given = {name: float(value) for name, value in zip(names, amount, strict=True) if np.isfinite(value)}
-    return given, {name for name, value in zip(names, fallback, strict=True) if value > 0}

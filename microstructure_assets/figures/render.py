@@ -16,8 +16,6 @@ THUMBNAIL_LIMIT_BYTES = 60_000
 THUMBNAIL_WIDTH_PX = 480
 SMALLEST_LIMIT_BYTES = 200
 
-_WIDTHS_PX = (480, 440, 400, 360, 320, 280, 240, 200, 160, 120, 80, 40, 20, 8, 1)
-
 
 def png(figure: Figure, dpi: int = PIXELS_PER_INCH) -> bytes:
     """The figure as an RGB PNG without metadata: the same figure gives the same bytes.
@@ -111,17 +109,17 @@ def shrunk(png_bytes: bytes, limit_bytes: int, width_px: int) -> bytes:
             f"limit_bytes is {limit_bytes}; a PNG needs at least {SMALLEST_LIMIT_BYTES} bytes: raise limit_bytes"
         )
     picture = _opened(png_bytes)
-    widths = [width_px, *(width for width in _WIDTHS_PX if width < width_px)]
-    trial = b""
-    for width in widths:
-        small = _resized(picture, width, round(width * 1.5))
+    width = float(max(1, min(width_px, picture.width)))
+    while True:
+        small = _resized(picture, max(1, int(width)), max(1, int(width * 1.5)))
         for colours in (256, 64, 24) if width > 1 else (2,):
             trial = palette_png(small, colours, limit_bytes)
-            if len(trial) <= limit_bytes:
+            if len(trial) <= limit_bytes or width <= 1:
                 return trial
-            if len(trial) > 3 * limit_bytes:  # fewer colours will not save it: try a smaller size at once
+            if len(trial) > 2 * limit_bytes:  # fewer colours will not save it: try a smaller size at once
                 break
-    return trial
+        # bytes go with the area: aim a little above what fits, but lose at least a twentieth of the width
+        width = max(1.0, min(0.95 * width, 1.05 * width * (limit_bytes / len(trial)) ** 0.5))
 
 
 def thumbnail(png_bytes: bytes, limit_bytes: int = THUMBNAIL_LIMIT_BYTES) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from microstructure_assets.figures.render import data_uri, shrunk
+from microstructure_assets.figures.render import SMALLEST_LIMIT_BYTES, data_uri, shrunk
 
 IMAGES_LIMIT_BYTES = 2_800_000
 LARGEST_IMAGE_BYTES = 700_000
@@ -154,7 +154,8 @@ figure{margin:1rem 0 0}
 figure img{display:block;max-width:100%;height:auto;background:#fff;border:1px solid var(--line);
 border-radius:3px}
 figcaption{font-size:.87rem;color:var(--muted);margin-top:.45rem;max-width:46rem}
-.distrust{border-left:4px solid var(--warnline);background:var(--warnpale);padding:.2rem 1.25rem 1rem;margin:2.75rem 0 0}
+.distrust{border-left:4px solid var(--warnline);background:var(--warnpale);padding:.2rem 1.25rem 1rem;
+margin:2.75rem 0 0}
 .distrust h2{margin:1rem 0 .3rem;color:var(--warn)}
 .distrust ul{margin:.3rem 0 0;padding-left:1.15rem}
 .distrust li{margin:.35rem 0;max-width:46rem;overflow-wrap:anywhere}
@@ -176,9 +177,10 @@ footer{margin-top:3rem;padding-top:.8rem;border-top:1px solid var(--line);font-s
 @media print{:root{--paper:#fff;--ink:#000;--muted:#444;--line:#bbb;--pale:#fff;--warn:#6b3a00;--warnpale:#fff;
 --warnline:#999}body{font-size:10.5pt}main{max-width:none;padding:0}h1{font-size:18pt}h2{margin-top:1.4rem;
 break-after:avoid}.pictured,figure,.distrust,.facts{break-inside:avoid}
-figure img{max-height:11.5cm;width:auto;border:0}.facts{grid-template-columns:repeat(auto-fit,minmax(5.5rem,1fr))}
+figure img{max-height:9.6cm;width:auto;border:0}.facts{grid-template-columns:repeat(auto-fit,minmax(5.5rem,1fr))}
 details::details-content{content-visibility:visible;block-size:auto}
-.facts dd{font-size:15pt}.wide{overflow:visible}td,td.short{white-space:normal;overflow-wrap:anywhere}a{color:inherit}}
+.facts dd{font-size:15pt}.wide{overflow:visible}section:first-of-type img{max-height:15cm}
+table{font-size:7.5pt}th,td{padding-right:.7rem}a{color:inherit}}
 """
 
 _NUMBER = re.compile(r"^[\s−–+\-]?[\d\s\u2009.,]+(·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?\s*%?$")
@@ -218,28 +220,24 @@ def _table(table: Table, code_columns: frozenset[int] = frozenset()) -> str:
     return f'<div class="wide"><table>{head}<tbody>{rows}</tbody></table></div>'
 
 
+def _share(sizes: Sequence[int]) -> int:
+    """Largest size of one picture such that all fit the page: small pictures leave their room to the large ones."""
+    room, left = IMAGES_LIMIT_BYTES, len(sizes)
+    for size in sorted(min(size, LARGEST_IMAGE_BYTES) for size in sizes):
+        if size * left > room:
+            return room // left
+        room, left = room - size, left - 1
+    return LARGEST_IMAGE_BYTES
+
+
 def _images(report: ScanReport) -> dict[int, bytes]:
-    """Pictures of the sections, each as given where all fit the page, else shrunk to its share of the room."""
+    """Pictures of the sections, each as given where it fits its share of the page, else shrunk to it."""
     given = {place: section.figure_png for place, section in enumerate(report.sections) if section.figure_png}
-    fitting = {}
-    for place, image in given.items():
-        small = len(image) <= LARGEST_IMAGE_BYTES
-        fitting[place] = image if small else shrunk(image, LARGEST_IMAGE_BYTES, WIDEST_IMAGE_PX)
-    total = sum(len(image) for image in fitting.values())
-    if total <= IMAGES_LIMIT_BYTES:
-        return fitting
-    # pictures below an equal share keep their bytes, the others divide what is left
-    limit, large = IMAGES_LIMIT_BYTES / len(fitting), dict(fitting)
-    room = float(IMAGES_LIMIT_BYTES)
-    while True:
-        fits = [place for place, image in large.items() if len(image) <= limit]
-        if not fits:
-            break
-        room -= sum(len(large.pop(place)) for place in fits)
-        if not large:
-            break
-        limit = room / len(large)
-    return fitting | {place: shrunk(image, max(int(limit), 4000), WIDEST_IMAGE_PX) for place, image in large.items()}
+    limit = _share([len(image) for image in given.values()])
+    return {
+        place: image if len(image) <= limit else shrunk(image, max(limit, SMALLEST_LIMIT_BYTES), WIDEST_IMAGE_PX)
+        for place, image in given.items()
+    }
 
 
 def _section(section: Section, image: bytes | None) -> str:

@@ -20,18 +20,16 @@ from microstructure_assets.figures.inputs import (
     statement,
     width_px,
 )
-from microstructure_assets.figures.panels import (
+from microstructure_assets.figures.layout import (
     BAR_MARGIN,
     FOOT_HEIGHT,
     LEFT_MARGIN,
     Key,
-    MapPanel,
-    Plot,
     foot,
     legend,
-    ratio,
     title,
 )
+from microstructure_assets.figures.panels import MapPanel, Plot, ratio
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

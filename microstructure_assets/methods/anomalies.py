@@ -51,14 +51,17 @@ class Anomalies:
 
 
 def shrunk_covariance(deviation: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Covariance of deviations (n, d) from a known mean, shrunk towards a multiple of the identity (OAS [2]_)."""
+    """Covariance of deviations (n, d) from a known mean, shrunk towards a multiple of the identity.
+
+    The oracle approximating shrinkage of [2]_ in the form of scikit-learn, without the terms 2/d.
+    """
     n, d = deviation.shape
     sample = deviation.T @ deviation / n
     trace, square = float(np.trace(sample)), float(np.sum(sample * sample))
     spread = square - trace * trace / d
     if spread <= 0.0:
         return np.eye(d) * trace / d
-    shrinkage = min(1.0, ((1.0 - 2.0 / d) * square + trace * trace) / ((n + 1.0 - 2.0 / d) * spread))
+    shrinkage = min(1.0, (square + trace * trace) / ((n + 1.0) * spread))
     return (1.0 - shrinkage) * sample + shrinkage * np.eye(d) * trace / d
 
 
@@ -81,8 +84,8 @@ def pooled_core(
     """Cluster centres (medians) and the one covariance of the core of all clusters.
 
     The covariance starts from the ``core`` share of points nearest to their centre and is concentrated [3]_: the share
-    with the smallest distances makes the next covariance. It is then scaled so that the ``core`` quantile of the squared
-    distances is the chi-squared one.
+    with the smallest distances makes the next covariance. It is then scaled so that the ``core`` quantile of the
+    squared distances is the chi-squared one.
 
     Returns
     -------
@@ -161,7 +164,9 @@ def mahalanobis_anomalies(
     if np.shape(covariance) != (clusters, score.shape[1], score.shape[1]):
         raise ValueError(f"covariance: found shape {np.shape(covariance)}, expected (K, d, d) with K = {clusters}")
     if len(label) and (label.min() < 0 or label.max() >= clusters):
-        raise ValueError(f"label: found {label.min()} to {label.max()}, expected 0 to {clusters - 1}, one per component")
+        raise ValueError(
+            f"label: found {label.min()} to {label.max()}, expected 0 to {clusters - 1}, one per component"
+        )
     d = score.shape[1]
     floor = 1e-12 * max(float(score.var(axis=0).mean()), 1e-12)
     size = np.bincount(label, minlength=clusters)

@@ -7,35 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from microstructure_assets.methods.axis_filter import AxisFilter, axis_filter, coarse_block_px, filter_matrix
 from microstructure_assets.methods.parallel import block_bounds, map_blocks, single_blas_thread
 
 if TYPE_CHECKING:
     from microstructure_assets.methods.settings import PreprocessingSettings
 
-# The Gaussian window is this many standard deviations wide in total, as kikuchipy cuts it.
-TRUNCATE = 4.0
-# Block of the coarse route in standard deviations; the error then stays below a quarter of 255 grey levels.
-COARSE_BLOCK_PER_STD = 1 / 7.5
-COARSE_BLOCK_LIMIT_PX = 10
 BLOCK_BYTES = 2 << 20
 _NATIVE = ("uint8", "uint16", "float32")
-
-
-@dataclass(frozen=True)
-class AxisFilter:
-    """The Gaussian filter along one axis of the pattern.
-
-    Attributes
-    ----------
-    dense : numpy.ndarray
-        ``(length, length)`` float32, the filter as a matrix; empty where the coarse form is used.
-    coarse : tuple of numpy.ndarray
-        Block edges, kernel (node, block), first node of each pixel's cubic and its four weights; empty arrays where the
-        dense form is used.
-    """
-
-    dense: np.ndarray
-    coarse: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -61,7 +40,7 @@ class BackgroundCorrection:
     The dynamic background is the one of ``kikuchipy.signals.EBSD.remove_dynamic_background(filter_domain="frequency")``
     with ``operation="subtract"``: a Gaussian window of ``int(4 std)`` pixels, thus cut at two standard deviations, with
     the edge pixels repeated. That window is separable, so it is applied as two products with small matrices. Where
-    its deviation is at least 15 px, block means stand for the pixels under it, with the first and last row and column
+    its deviation is at least 22.5 px, block means stand for the pixels under it, with the first and last row and column
     apart because they carry the weight of the repeated edge, and the background is evaluated at nodes as coarse as
     the blocks and interpolated by cubics.
 
@@ -109,9 +88,8 @@ class BackgroundCorrection:
         std = 0.0
         if settings.dynamic_background != "none":
             std = settings.dynamic_std_px if settings.dynamic_std_px is not None else cropped[1] / 8
-        block = min(COARSE_BLOCK_LIMIT_PX, int(std * COARSE_BLOCK_PER_STD), min(cropped) // 8)
-        block = block if block >= 2 else 1
-        rows, columns = _axis_filter(cropped[0], std, block), _axis_filter(cropped[1], std, block)
+        block = coarse_block_px(cropped, std)
+        rows, columns = axis_filter(cropped[0], std, block), axis_filter(cropped[1], std, block)
         static = np.zeros(cropped, np.float32)
         if static_background is not None and settings.static_background != "none":
             crop = centred_crop(_checked_static(static_background, (height, width)), cropped).astype(np.float64)
@@ -174,7 +152,8 @@ class BackgroundCorrection:
         if self.std_px:
             # Pattern by pattern, not as one tall matrix: the bytes of a pattern must not depend on its neighbours.
             crop = centred_crop(block, self.cropped_shape).astype(np.float32)
-            np.matmul(self._rows.dense, np.matmul(crop, self._columns.dense.T), out=result)
+            with np.errstate(invalid="ignore", over="ignore"):
+                np.matmul(self._rows.dense, np.matmul(crop, self._columns.dense_t), out=result)
         else:
             result[:] = 0
         kernels.subtract_background(block, top, left, self._static, self.paper, marks, result)
@@ -284,51 +263,6 @@ def centred_crop(patterns: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """View of the central `shape` pixels of the last two axes."""
     top, left = _corner((patterns.shape[-2], patterns.shape[-1]), shape)
     return patterns[..., top : top + shape[0], left : left + shape[1]]
-
-
-def filter_matrix(length: int, std_px: float) -> np.ndarray:
-    """The truncated Gaussian filter along one axis as a matrix, ``(length, length)`` float64, edges repeated.
-
-    A window of an even number of taps reaches one pixel further to the left than to the right, as in kikuchipy.
-    """
-    taps = max(1, int(TRUNCATE * std_px))
-    after = (taps - 1) // 2
-    place = np.arange(taps) - (taps - 1) / 2
-    window = np.exp(-(place**2) / (2 * std_px**2))
-    window /= window.sum()
-    matrix = np.zeros((length, length))
-    target = np.arange(length)
-    for tap, weight in enumerate(window):
-        source = np.clip(target + tap - (taps - 1 - after), 0, length - 1)
-        np.add.at(matrix, (target, source), weight)
-    return matrix
-
-
-def _axis_filter(length: int, std_px: float, block_px: int) -> AxisFilter:
-    empty = np.empty(0)
-    if std_px == 0:
-        return AxisFilter(empty, (empty, empty, empty, empty))
-    matrix = filter_matrix(length, std_px)
-    if block_px == 1:
-        return AxisFilter(matrix.astype(np.float32), (empty, empty, empty, empty))
-    edges = np.concatenate(([0], np.arange(1, length - 1, block_px), [length - 1, length]))
-    nodes = np.append(np.arange(0, length - 1, block_px), length - 1)
-    kernel = np.add.reduceat(matrix[nodes], edges[:-1], axis=1)
-    first, weight = _cubic_weights(nodes, length)
-    return AxisFilter(empty, (edges, kernel.astype(np.float32), first, weight.astype(np.float32)))
-
-
-def _cubic_weights(nodes: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """First of the four nodes around each pixel and the weights of the cubic through them (Lagrange)."""
-    pixel = np.arange(length)
-    first = np.clip(np.searchsorted(nodes, pixel, side="right") - 2, 0, len(nodes) - 4)
-    place = nodes[first[:, None] + np.arange(4)].astype(np.float64)
-    weight = np.ones((length, 4))
-    for own in range(4):
-        for other in range(4):
-            if own != other:
-                weight[:, own] *= (pixel - place[:, other]) / (place[:, own] - place[:, other])
-    return first, weight
 
 
 def _cropped_shape(detector: tuple[int, int], height: int, width: int) -> tuple[int, int]:

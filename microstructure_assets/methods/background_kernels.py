@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-# Sums may use vector lanes, but NaN and infinity keep their meaning: they are how bad input is found.
+# Sums may use vector lanes; nothing may assume that values are finite, since that is how bad input is found.
 _VECTOR = {"reassoc", "contract", "nsz"}
 
 VALID = 0
@@ -192,7 +192,7 @@ def encode_patterns(
             low = min(low, pattern[x])
             high = max(high, pattern[x])
             total += pattern[x]
-        state[i] = VALID if _is_finite(total) else NOT_FINITE
+        state[i] = VALID if _is_finite(float(total)) else NOT_FINITE
         step = (high - low) / np.float32(255)
         # A range this small would overflow the inverse; it is nothing.
         if step < np.float32(1e-35):

@@ -1,7 +1,7 @@
 """Weights of fixed references in each pattern: constrained non-negative matrix factorization, solved exactly.
 
-With the references H fixed, each pattern's weights follow from H Hᵀ and x Hᵀ alone: one product touches the patterns once,
-and what is left is a small non-negative least-squares problem per point.
+With the references H fixed, each pattern's weights follow from H Hᵀ and x Hᵀ alone: one product touches the patterns
+once, and what is left is a small non-negative least-squares problem per point.
 
 References
 ----------
@@ -32,10 +32,11 @@ class Weights:
     Attributes
     ----------
     weight : (n, r) float32
-        ``paper``: non-negative, free sum. ``noise_corrected``: shares that sum to one; 0 throughout for a pattern that no
-        reference explains.
+        ``paper``: non-negative, free sum. ``noise_corrected``: shares that sum to one; 0 throughout for a pattern that
+        no reference explains.
     weight_std : (n, r) float32
-        Standard deviation from the noise of the pattern and of the references; 0 for a weight at its bound.
+        Standard deviation from the noise of the pattern and of the references, among the references that take part at
+        the point (a weight at its bound has one too); 0 for a reference that does not, and for the share of a lone one.
     residual : (n,) float32
         Root mean square of what the references leave of the pattern, over the noise deviation that pattern and
         references explain; 1 where the model holds. Without noise, over the pattern's own root mean square.
@@ -102,9 +103,9 @@ def _unit_scale(gram: NDArray[np.float64]) -> NDArray[np.float64]:
 def denoised_gram(gram: NDArray[np.float64], noise_energy: NDArray[np.float64]) -> NDArray[np.float64]:
     """Gram matrix of the references without the noise energy on its diagonal, made positive definite.
 
-    Taking the expected noise off can leave the matrix indefinite, as references of one grain differ by noise only. After
-    scaling to unit diagonal, eigenvalues below 1e-3 are raised to it; references that are all noise keep a thousandth
-    of their energy.
+    Taking the expected noise off can leave the matrix indefinite, as references of one grain differ by noise only.
+    After scaling to unit diagonal, eigenvalues below 1e-3 are raised to it; references that are all noise keep a
+    thousandth of their energy.
     """
     diagonal = np.diag(gram)
     corrected = gram - np.diag(np.minimum(noise_energy, 0.999 * diagonal))
@@ -123,11 +124,11 @@ def redundant_references(
 ) -> NDArray[np.bool_]:
     """References that others make up: mixtures, as those of clusters of boundary points are, and equals.
 
-    A reference is judged against the non-negative combination of the others that comes nearest. It is redundant when what
-    is left of its energy stays below ``mixed`` where two or more of the others hold a tenth each, or below ``equal`` where
-    a single one does, in either case plus three standard deviations of what the noise leaves. The noisiest is judged
-    first, and the rest without it. A pure pattern is never a mixture of those that contain it, as a weight would have to
-    be negative.
+    A reference is judged against the non-negative combination of the others that comes nearest. It is redundant when
+    what is left of its energy stays below ``mixed`` where two or more of the others hold a tenth each, or below
+    ``equal`` where a single one does, in either case plus three standard deviations of what the noise leaves. The
+    noisiest is judged first, and the rest without it. A pure pattern is never a mixture of those that contain it, as a
+    weight would have to be negative.
 
     Parameters
     ----------
@@ -239,15 +240,20 @@ def constrained_weights(
     of patterns and references, takes the noise of the references off the diagonal of H Hᵀ (otherwise it pulls all
     weights down by 1 / (1 + ν²/m) for a mean of m patterns), leaves out references that are mixtures of others, solves
     twice (the first solution says which reference dominates where) and divides the weights by their sum, so that they
-    are shares of the interaction volume. The standard deviations follow from the noise by linear propagation on the
-    weights above zero; the noise of the references enters through the weights that they carry.
+    are shares of the interaction volume. The standard deviations follow from the noise by linear propagation among the
+    references that take part; the noise of the references enters through the weights that they carry.
     """
     n, r = len(patterns), len(reference)
     reference_noise = np.asarray(reference_noise_variance, dtype=np.float64)
-    if patterns.ndim != 2 or reference.ndim != 2 or patterns.shape[1] != reference.shape[1] or len(reference_noise) != r:
+    if (
+        patterns.ndim != 2
+        or reference.ndim != 2
+        or patterns.shape[1] != reference.shape[1]
+        or len(reference_noise) != r
+    ):
         raise ValueError(
-            f"patterns {patterns.shape}, reference {reference.shape}, reference_noise_variance {reference_noise.shape}: "
-            "expected (n, p), (r, p) and (r,)"
+            f"patterns {patterns.shape}, reference {reference.shape}, "
+            f"reference_noise_variance {reference_noise.shape}: expected (n, p), (r, p) and (r,)"
         )
     if shape is not None and shape[0] * shape[1] != n:
         raise ValueError(f"shape: found {shape}, expected rows × columns = {n} patterns")
@@ -267,13 +273,18 @@ def constrained_weights(
             settings.equivalence_tolerance,
             settings.mixed_tolerance,
         )
+        # Lifting eigenvalues for the sake of references that are left out must not touch those that stay.
+        block = np.ix_(active, active)
+        gram[block] = denoised_gram(raw[block], pixels * reference_noise[active])
     allowed = np.repeat(active[None], n, axis=0)
     weight = _restricted(gram, projection, allowed)
     if corrected and shape is not None and settings.reach_points > 0:
         dominant = np.where(weight.max(axis=1, initial=0.0) > 0, np.argmax(weight, axis=1) if r else -1, -1)
         allowed &= nearby_references(dominant.reshape(shape), r, settings.reach_points)
         weight = _restricted(gram, projection, allowed)
-    return _finish(weight, projection, energy, raw, gram, active, reference_noise, noise_variance, pixels, corrected)
+    return _finish(
+        weight, projection, energy, raw, gram, active, allowed, reference_noise, noise_variance, pixels, corrected
+    )
 
 
 def _products(
@@ -305,6 +316,7 @@ def _finish(
     raw: NDArray[np.float64],
     gram: NDArray[np.float64],
     active: NDArray[np.bool_],
+    allowed: NDArray[np.bool_],
     reference_noise: NDArray[np.float64],
     noise_variance: float,
     pixels: int,
@@ -324,7 +336,7 @@ def _finish(
     variance = np.zeros(weight.shape)
     share = np.ascontiguousarray(share)
     map_blocks(
-        lambda bounds: kernels.passive_variance_rows(gram, raw, share, noise, variance, *bounds, normalised),
+        lambda bounds: kernels.weight_variance_rows(gram, raw, share, allowed, noise, variance, *bounds, normalised),
         block_bounds(len(weight), _BLOCK_POINTS),
     )
     scale = _unit_scale(gram[np.ix_(active, active)])

@@ -1,4 +1,4 @@
-"""Compiled per-point solves on the Gram matrix: exact non-negative least squares, and the average over small supports.
+"""Compiled per-point solves on the Gram matrix: exact non-negative least squares and the variance of its solution.
 
 Serial kernels over a block of points that release the interpreter lock; a point's result depends on that point alone.
 """
@@ -10,8 +10,6 @@ import math
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-
-_LOG_TWO_PI = math.log(2.0 * math.pi)
 
 
 @njit(cache=True, nogil=True)
@@ -127,13 +125,21 @@ def nonnegative_rows(gram: NDArray, projection: NDArray, weight: NDArray, start:
 
 
 @njit(cache=True, nogil=True)
-def passive_variance_rows(
-    gram: NDArray, spread: NDArray, weight: NDArray, noise: NDArray, variance: NDArray, start: int, stop: int, normalised: bool
+def weight_variance_rows(
+    gram: NDArray,
+    spread: NDArray,
+    weight: NDArray,
+    allowed: NDArray,
+    noise: NDArray,
+    variance: NDArray,
+    start: int,
+    stop: int,
+    normalised: bool,
 ) -> None:
-    """Variance of the positive weights, noise × G⁻¹ S G⁻¹ on their block; 0 for weights at the bound.
+    """Variance of the weights of the references allowed at each point, noise × G⁻¹ S G⁻¹ on their block; 0 elsewhere.
 
-    ``spread`` is S, the covariance of the projections per unit noise. With ``normalised`` the weights sum to one and
-    ``gram`` and ``noise`` are already scaled to them, and the variance is that of w / Σw.
+    ``spread`` is S, the covariance of the projections per unit noise. A weight at its bound counts as free. With
+    ``normalised`` the weights sum to one and ``noise`` is already scaled to them, and the variance is that of w / Σw.
     """
     r = gram.shape[0]
     passive = np.empty(r, np.int64)
@@ -144,7 +150,7 @@ def passive_variance_rows(
         count = 0
         for k in range(r):
             variance[i, k] = 0.0
-            if weight[i, k] > 0.0:
+            if allowed[i, k] and gram[k, k] > 0.0:
                 passive[count] = k
                 if _factor_append(gram, passive, count + 1, lower):
                     count += 1
@@ -166,154 +172,3 @@ def passive_variance_rows(
                 for b in range(count):
                     total += unit[a] * unit[b] * spread[passive[a], passive[b]]
             variance[i, passive[row]] = noise[i] * max(total, 0.0)
-
-
-@njit(cache=True, nogil=True)
-def averaged_rows(
-    gram: NDArray,
-    spread: NDArray,
-    projection: NDArray,
-    full: NDArray,
-    noise: float,
-    reference_noise: NDArray,
-    allowed: NDArray,
-    candidates: int,
-    largest: int,
-    weight: NDArray,
-    variance: NDArray,
-    start: int,
-    stop: int,
-) -> None:
-    """Average of the weights over all small supports, each with its posterior probability.
-
-    Parameters
-    ----------
-    gram, spread
-        Gram matrix of the references without and with their noise (r, r).
-    projection, full
-        x·h (n, r) and the full non-negative solution (n, r), which names the candidates.
-    noise, reference_noise
-        Noise variance of a pattern's pixel and of each reference's (r,).
-    allowed
-        Which references may take part (n, r).
-    candidates, largest
-        References considered per point (at most 10), and the most that may mix in one point.
-    weight, variance
-        Result (n, r): shares that sum to one, and their posterior variance.
-    """
-    r = gram.shape[0]
-    chosen = np.empty(r, np.int64)
-    rank = np.empty(r)
-    passive = np.empty(r, np.int64)
-    lower = np.zeros((r, r))
-    right = np.empty(r)
-    solution = np.empty(r)
-    unit = np.empty(r)
-    inverse = np.zeros((r, r))
-    limit = min(candidates, r)
-    subsets = 1 << limit
-    evidence = np.empty(subsets)
-    mean = np.empty((subsets, limit))
-    second = np.empty((subsets, limit))
-    prior = np.zeros(limit + 1)
-    for size in range(1, limit + 1):
-        # Half the probability for one reference more, shared by all supports of that size.
-        prior[size] = -size * math.log(2.0)
-        for step in range(size):
-            prior[size] -= math.log((r - step) / (step + 1.0))
-    for i in range(start, stop):
-        for k in range(r):
-            positive = max(projection[i, k], 0.0)
-            rank[k] = -1.0
-            if allowed[i, k] and gram[k, k] > 0.0:
-                rank[k] = positive * positive / gram[k, k] * 1e-6 + full[i, k] * math.sqrt(gram[k, k]) * 1e3
-        count = 0
-        for position in range(limit):
-            best = -1
-            for k in range(r):
-                if rank[k] >= 0.0 and (best < 0 or rank[k] > rank[best]):
-                    best = k
-            if best < 0:
-                break
-            chosen[count] = best
-            rank[best] = -1.0
-            count += 1
-        top = -np.inf
-        total_subsets = 1 << count
-        for subset in range(1, total_subsets):
-            evidence[subset] = -np.inf
-            size = 0
-            dependent = False
-            for position in range(count):
-                if subset >> position & 1:
-                    passive[size] = chosen[position]
-                    if size >= largest or not _factor_append(gram, passive, size + 1, lower):
-                        dependent = True
-                        break
-                    right[size] = projection[i, chosen[position]]
-                    size += 1
-            if dependent:
-                continue
-            _factor_solve(lower, size, right, solution)
-            total = 0.0
-            valid = True
-            for row in range(size):
-                valid = valid and solution[row] > 0.0
-                total += solution[row]
-            if not valid:
-                continue
-            fit = 0.0
-            half_log_determinant = 0.0
-            inflation = 1.0
-            effective = noise
-            for row in range(size):
-                index = passive[row]
-                fit += solution[row] * right[row]
-                half_log_determinant += math.log(lower[row, row])
-                inflation = max(inflation, spread[index, index] / gram[index, index])
-                share = solution[row] / total
-                effective += share * share * reference_noise[index]
-            scaled = noise * inflation
-            evidence[subset] = (
-                0.5 * fit / scaled + 0.5 * size * (_LOG_TWO_PI + math.log(scaled)) - half_log_determinant + prior[size]
-            )
-            top = max(top, evidence[subset])
-            for column in range(size):
-                unit[:size] = 0.0
-                unit[column] = 1.0
-                _factor_solve(lower, size, unit, inverse[column])
-            row = 0
-            for position in range(count):
-                if not subset >> position & 1:
-                    mean[subset, position] = 0.0
-                    second[subset, position] = 0.0
-                    continue
-                share = solution[row] / total
-                for column in range(size):
-                    unit[column] = inverse[column, row]
-                    for other in range(size):
-                        unit[column] -= share * inverse[other, column]
-                value = 0.0
-                for a in range(size):
-                    for b in range(size):
-                        value += unit[a] * unit[b] * spread[passive[a], passive[b]]
-                mean[subset, position] = share
-                second[subset, position] = share * share + effective * max(value, 0.0) / (total * total)
-                row += 1
-        for k in range(r):
-            weight[i, k] = 0.0
-            variance[i, k] = 0.0
-        if top == -np.inf:
-            continue
-        norm = 0.0
-        for subset in range(1, total_subsets):
-            if evidence[subset] - top > -40.0:
-                probability = math.exp(evidence[subset] - top)
-                norm += probability
-                for position in range(count):
-                    weight[i, chosen[position]] += probability * mean[subset, position]
-                    variance[i, chosen[position]] += probability * second[subset, position]
-        for position in range(count):
-            k = chosen[position]
-            weight[i, k] /= norm
-            variance[i, k] = max(variance[i, k] / norm - weight[i, k] * weight[i, k], 0.0)

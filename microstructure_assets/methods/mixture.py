@@ -1,13 +1,12 @@
 """Gaussian mixture over the scores of a region of interest, and the choice of the number of clusters K.
 
-Expectation-maximisation runs for every candidate K from several k-means++ starts; every criterion is kept for every K, and
-one of them chooses. The components come out ordered by weight, then by mean.
+Expectation-maximisation runs for every candidate K from several k-means++ starts; every criterion is kept for every K,
+and one of them chooses. The components come out ordered by weight, then by mean.
 
 References
 ----------
 .. [1] Q. Zhang, S. Benito, S. Weber, M. Stricker, "Multi-modal data-driven microstructure characterization", Eqs. 5-7.
 .. [2] C. Biernacki, G. Celeux, G. Govaert, IEEE Trans. Pattern Anal. Mach. Intell. 22 (2000) 719 (ICL).
-.. [3] P. J. Rousseeuw, J. Comput. Appl. Math. 20 (1987) 53 (silhouette).
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods import mixture_kernels as kernels
-from microstructure_assets.methods.parallel import block_bounds, map_blocks
+from microstructure_assets.methods.mixture_criteria import composite_score, silhouettes
+from microstructure_assets.methods.parallel import map_blocks
 from microstructure_assets.methods.settings import MixtureSettings
 
 #: Covariance forms from the richest to the poorest, with the codes of the kernels.
@@ -116,12 +116,13 @@ def fit_mixtures(score: NDArray[np.float64], candidates: list[tuple[int, str]], 
     seed
         Seed of the starts; each (K, start) has a stream of its own, so the candidates do not influence each other.
     """
-    n, d = score.shape
+    d = score.shape[1]
     scale = float(score.var(axis=0).sum()) / d
     regularisation = 1e-6 * scale + 1e-20 * max(1.0, float(np.abs(score).max(initial=0.0)) ** 2)
     jobs = [(index, start) for index, (k, _) in enumerate(candidates) for start in range(starts if k > 1 else 1)]
     # The costly fits first, so that no thread is left with them at the end.
     jobs.sort(key=lambda job: (-candidates[job[0]][0], job))
+
     def begin(job: tuple[int, int]) -> Fit:
         clusters, form = candidates[job[0]]
         uniform = np.random.default_rng([seed, clusters, job[1]]).random((clusters, 2 + int(math.log(clusters))))
@@ -150,132 +151,6 @@ def fit_mixtures(score: NDArray[np.float64], candidates: list[tuple[int, str]], 
     return [fits[index] for index in range(len(candidates))]
 
 
-def silhouettes(
-    score: NDArray[np.float64], labels: NDArray[np.int64], sample: int, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean silhouette of several labellings, exact up to ``sample`` points and from a stratified sample beyond.
-
-    A stratified sample (at least 50 points of each cluster, weighted back to the cluster's size) keeps small clusters,
-    which a simple random sample loses.
-
-    Parameters
-    ----------
-    score : (n, d)
-    labels : (labellings, n)
-    sample
-        Points above which distances are sampled.
-    seed
-        Seed of the sample.
-
-    Returns
-    -------
-    mean : (labellings,)
-        NaN for a labelling with one cluster.
-    standard_error : (labellings,)
-        0 where exact.
-    """
-    count, n = labels.shape
-    mean, error = np.full(count, np.nan), np.zeros(count)
-    several = [index for index in range(count) if np.ptp(labels[index]) > 0] if n else []
-    if n <= sample:
-        if several:
-            chosen = labels[several]
-            value = _silhouette_values(score, chosen, score, chosen, np.arange(n))
-            mean[several] = value.mean(axis=1)
-        return mean, error
-    for index in several:
-        label = labels[index]
-        size = np.bincount(label)
-        generator = np.random.default_rng([seed, index])
-        strata = [np.flatnonzero(label == k) for k in range(len(size))]
-        near = [_draw(stratum, max(50, round(sample * len(stratum) / n)), generator) for stratum in strata]
-        far = [_draw(stratum, max(200, round(4 * sample * len(stratum) / n)), generator) for stratum in strata]
-        points, others = np.concatenate(near), np.concatenate(far)
-        row = np.full(n, -1)
-        row[others] = np.arange(len(others))
-        value = _silhouette_values(score[points], label[points][None], score[others], label[others][None], row[points])[0]
-        edges = np.cumsum([0, *map(len, near)])
-        total = variance = 0.0
-        for k, stratum in enumerate(strata):
-            drawn = value[edges[k] : edges[k + 1]]
-            if len(drawn) == 0:
-                continue
-            share = len(stratum) / n
-            total += share * float(drawn.mean())
-            if len(drawn) > 1:
-                variance += share**2 * float(drawn.var(ddof=1)) / len(drawn) * (1 - len(drawn) / len(stratum))
-        mean[index], error[index] = total, math.sqrt(variance)
-    return mean, error
-
-
-def _draw(members: NDArray[np.int64], count: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    return members if len(members) <= count else np.sort(generator.choice(members, count, replace=False))
-
-
-def _silhouette_values(
-    point: NDArray, own: NDArray, other: NDArray, other_label: NDArray, row: NDArray
-) -> NDArray[np.float64]:
-    clusters = int(other_label.max()) + 1
-    size = np.stack([np.bincount(label, minlength=clusters) for label in other_label])
-    value = np.empty((len(own), len(point)))
-    arrays = tuple(np.ascontiguousarray(array) for array in (point, own, other, other_label, size, row))
-
-    def work(bounds: tuple[int, int]) -> None:
-        kernels.silhouette_rows(*arrays, *bounds, value)
-
-    map_blocks(work, block_bounds(len(point), 128))
-    return value
-
-
-def _ranks(value: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rank of each value, the largest has the largest rank, equal values share their mean rank, NaN counts as worst."""
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(np.where(np.isnan(value), -np.inf, value)), dtype=np.float64)
-
-
-def composite_score(
-    criterion: str,
-    aic: NDArray[np.float64],
-    bic: NDArray[np.float64],
-    icl: NDArray[np.float64],
-    silhouette: NDArray[np.float64],
-    weights: tuple[float, float, float],
-    single: tuple[float, float],
-    degrees: int,
-) -> NDArray[np.float64]:
-    """What the criterion maximises, for each candidate K.
-
-    ``paper`` is Eq. 6 of [1]_ as published, a raw sum. AIC and BIC are sums over the points and the silhouette is a
-    number below one, so with equal weights the silhouette has no say. ``paper_rank`` adds ranks, as the code published
-    with [1]_ does. ``paper_normalised`` puts AIC and BIC on the silhouette's scale first, as the share of the spread
-    explained per point and dimension, 1 - exp((AIC(K) - AIC(1)) / nd), which depends neither on n nor on the range of K.
-
-    Parameters
-    ----------
-    criterion
-        ``icl``, ``bic``, ``paper``, ``paper_rank`` or ``paper_normalised``.
-    aic, bic, icl, silhouette : (candidates,)
-    weights
-        Of AIC, BIC and silhouette.
-    single
-        AIC and BIC of one cluster.
-    degrees
-        n d.
-    """
-    if criterion == "icl":
-        return -icl
-    if criterion == "bic":
-        return -bic
-    separation = np.where(np.isnan(silhouette), 0.0, silhouette)
-    if criterion == "paper":
-        return -weights[0] * aic - weights[1] * bic + weights[2] * separation
-    if criterion == "paper_rank":
-        return weights[0] * _ranks(-aic) + weights[1] * _ranks(-bic) + weights[2] * _ranks(silhouette)
-    gains = [1.0 - np.exp(np.minimum((value - one) / degrees, 50.0)) for value, one in zip((aic, bic), single, strict=True)]
-    return weights[0] * gains[0] + weights[1] * gains[1] + weights[2] * separation
-
-
 def _criterion_weights(settings: MixtureSettings) -> tuple[float, float, float]:
     standard = _RANK_WEIGHTS if settings.criterion == "paper_rank" else (1.0, 1.0, 1.0)
     given = (settings.weight_aic, settings.weight_bic, settings.weight_silhouette)
@@ -294,17 +169,26 @@ def _candidates(n: int, d: int, distinct: int, settings: MixtureSettings) -> tup
     candidates: list[tuple[int, str]] = []
     limited = False
     for clusters in range(least, most + 1):
-        # A single cluster may take the richest form: there is no second grain that it could swallow.
-        form = permitted_form(clusters, n, d, "full" if clusters == 1 else wanted, settings.points_per_parameter)
+        form = permitted_form(clusters, n, d, wanted, settings.points_per_parameter)
         if form is None or clusters > distinct or n < 2 * clusters:
             limited = True
             break
         limited = limited or (clusters > 1 and form != wanted)
         limited = limited or (clusters > 1 and parameter_count(clusters, d, form) * settings.points_per_parameter >= n)
         candidates.append((clusters, form))
-    if not candidates:
-        candidates = [(1, permitted_form(1, n, d, "full", settings.points_per_parameter) or "spherical")]
-    return candidates, limited
+    return candidates or [(1, "spherical")], limited
+
+
+def _single_cluster(score: NDArray[np.float64], points_per_parameter: float) -> Fit:
+    """One cluster, of the covariance form with the least BIC among those that the points can carry.
+
+    A single cluster may take any form, as there is no second grain that it could swallow; a form that is too rich for
+    it would be charged for parameters that two clusters of the form in force do not have.
+    """
+    n, d = score.shape
+    forms = [form for form in FORMS if form == "spherical" or parameter_count(1, d, form) * points_per_parameter < n]
+    fits = fit_mixtures(score, [(1, form) for form in forms], 1, 0)
+    return min(fits, key=lambda fit: math.log(n) * parameter_count(1, d, fit.form) - 2.0 * fit.log_likelihood)
 
 
 def select_mixture(score: NDArray, settings: MixtureSettings) -> Mixture:
@@ -344,10 +228,12 @@ def select_mixture(score: NDArray, settings: MixtureSettings) -> Mixture:
     n, d = score.shape
     distinct = len(np.unique(score, axis=0))
     candidates, limited = _candidates(n, d, distinct, settings)
-    single = (1, permitted_form(1, n, d, "full", settings.points_per_parameter) or "spherical")
-    fits = fit_mixtures(score, [single, *candidates], settings.starts, settings.seed)
+    single = _single_cluster(score, settings.points_per_parameter)
+    several = [candidate for candidate in candidates if candidate[0] > 1]
+    fits = [single, *([single] if len(several) < len(candidates) else [])]
+    fits += fit_mixtures(score, several, settings.starts, settings.seed)
     shares = [_responsibilities(score, fit) for fit in fits]
-    criteria = _criteria(score, [single, *candidates], fits, shares, settings)
+    criteria = _criteria(score, fits, shares, settings)
     chosen = int(np.flatnonzero(criteria["chosen"])[0])
     fit, (share, label) = fits[chosen], shares[chosen]
     return Mixture(
@@ -372,15 +258,14 @@ def _responsibilities(score: NDArray[np.float64], fit: Fit) -> tuple[NDArray[np.
 
 def _criteria(
     score: NDArray[np.float64],
-    candidates: list[tuple[int, str]],
     fits: list[Fit],
     shares: list[tuple[NDArray[np.float64], NDArray[np.int64]]],
     settings: MixtureSettings,
 ) -> dict[str, NDArray]:
-    """The curves over K; row 0 is the single cluster that others are held against, chosen only where nothing else can be."""
+    """The curves over K; row 0 is the one cluster that others are held against, chosen only if nothing else can be."""
     n, d = score.shape
-    clusters = np.array([k for k, _ in candidates])
-    parameters = np.array([parameter_count(k, d, form) for k, form in candidates])
+    clusters = np.array([len(fit.weight) for fit in fits])
+    parameters = np.array([parameter_count(len(fit.weight), d, fit.form) for fit in fits])
     likelihood = np.array([fit.log_likelihood for fit in fits])
     entropy = np.array([-float(np.sum(share * np.log(np.maximum(share, 1e-300)))) for share, _ in shares])
     aic = 2.0 * parameters - 2.0 * likelihood
@@ -409,7 +294,7 @@ def _criteria(
     chosen[int(np.argmax(np.where(permitted, composite, -np.inf))) if permitted.any() else 0] = True
     return {
         "clusters": clusters,
-        "covariance_form": np.array([form for _, form in candidates]),
+        "covariance_form": np.array([fit.form for fit in fits]),
         "log_likelihood": likelihood,
         "parameters": parameters,
         "aic": aic,

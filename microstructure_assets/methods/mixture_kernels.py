@@ -1,7 +1,7 @@
 """Compiled loops of the Gaussian mixture: starts, expectation-maximisation and silhouette, one thread per call.
 
-Each kernel is serial, draws no random numbers (they are handed in) and releases the interpreter lock, so that results do
-not depend on the number of threads that call it.
+Each kernel is serial, draws no random numbers (they are handed in) and releases the interpreter lock, so that results
+do not depend on the number of threads that call it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def _squared_distance(a: NDArray, b: NDArray) -> float:
 
 @njit(cache=True, nogil=True)
 def kmeans_labels(score: NDArray, clusters: int, uniform: NDArray, sweeps: int) -> NDArray:
-    """Hard labels from greedy k-means++ seeding (the best of several draws per centre) and a few sweeps of Lloyd's rule.
+    """Hard labels from greedy k-means++ seeding (the best of several draws per centre) and a few sweeps of Lloyd's
+    rule.
 
     ``uniform`` (clusters, draws) holds the random numbers in [0, 1).
     """
@@ -146,7 +147,13 @@ def _finish_covariance(scatter: NDArray, count: NDArray, form: int, regularisati
 
 @njit(cache=True, nogil=True)
 def hard_parameters(
-    score: NDArray, label: NDArray, form: int, regularisation: float, weight: NDArray, mean: NDArray, covariance: NDArray
+    score: NDArray,
+    label: NDArray,
+    form: int,
+    regularisation: float,
+    weight: NDArray,
+    mean: NDArray,
+    covariance: NDArray,
 ) -> None:
     """Weights, means and covariances of hard labels, the start of the iterations."""
     n, d = score.shape
@@ -218,8 +225,8 @@ def expectation_maximisation(
 ) -> float:
     """Improve the parameters in place until the mean log-likelihood gains less than ``tolerance``.
 
-    Returns the log-likelihood of the parameters left behind. The scatter is taken about the means of the step before and
-    moved afterwards, so that nothing cancels and responsibilities need not be stored.
+    Returns the log-likelihood of the parameters left behind. The scatter is taken about the means of the step before
+    and moved afterwards, so that nothing cancels and responsibilities need not be stored.
     """
     n, d = score.shape
     clusters = weight.shape[0]
@@ -271,7 +278,9 @@ def expectation_maximisation(
 
 
 @njit(cache=True, nogil=True)
-def responsibilities(score: NDArray, weight: NDArray, mean: NDArray, covariance: NDArray, share: NDArray, label: NDArray) -> None:
+def responsibilities(
+    score: NDArray, weight: NDArray, mean: NDArray, covariance: NDArray, share: NDArray, label: NDArray
+) -> None:
     """Fill the share of each component at each point (n, K) and the label of the largest."""
     n, d = score.shape
     clusters = weight.shape[0]
@@ -291,7 +300,15 @@ def responsibilities(score: NDArray, weight: NDArray, mean: NDArray, covariance:
 
 @njit(cache=True, nogil=True)
 def silhouette_rows(
-    point: NDArray, own: NDArray, other: NDArray, other_label: NDArray, size: NDArray, row: NDArray, start: int, stop: int, value: NDArray
+    point: NDArray,
+    own: NDArray,
+    other: NDArray,
+    other_label: NDArray,
+    size: NDArray,
+    row: NDArray,
+    start: int,
+    stop: int,
+    value: NDArray,
 ) -> None:
     """Silhouette of points ``start`` to ``stop - 1`` for several labellings at once.
 

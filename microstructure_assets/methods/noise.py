@@ -15,6 +15,7 @@ NOISE_SHARE = 4
 BLOCK_BYTES = 16 << 20
 # A point without a thousand-millionth of the strongest pattern's energy is dead; it has no noise to estimate.
 DEAD_ENERGY = 1e-9
+_LAGS = ((0, 0), (0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0))
 # Fewer equations than this cannot tell unequal noise from leftover signal; the noise is then taken as equal.
 EQUATIONS_FOR_UNEQUAL_NOISE = 40
 
@@ -111,7 +112,7 @@ def within_pattern_variances(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarr
     Parameters
     ----------
     patterns : numpy.ndarray
-        ``(n, h, w)`` float32, mean removed. A height of 1 uses distances 1 and 2 along the row.
+        ``(n, h, w)`` float32. A height of 1 uses distances 1 and 2 along the row.
 
     Returns
     -------
@@ -120,35 +121,24 @@ def within_pattern_variances(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarr
     own : numpy.ndarray
         ``(n,)`` float64, variance of the rest: noise, and bands finer than about 2 px.
     """
-    total = _lagged(patterns, 0, 0)
-    near = [
-        _lagged(patterns, dy, dx)
-        for dy, dx in ((0, 1), (1, 0))
-        if min(patterns.shape[1] - dy, patterns.shape[2] - dx) > 0
-    ]
-    far = [
-        _lagged(patterns, dy, dx)
-        for dy, dx in ((0, 2), (2, 0))
-        if min(patterns.shape[1] - dy, patterns.shape[2] - dx) > 0
-    ]
-    zero = np.zeros(len(patterns))
-    if not near or not far:
-        return zero, total
-    if patterns.shape[1] > 1:
-        diagonal = (_lagged(patterns, 1, 1) + _lagged(patterns[:, :, ::-1], 1, 1)) / 2
-        # Least squares of a parabola through squared distances 1, 2 and 4, evaluated at 0.
-        shared = np.mean(near, axis=0) + 0.5 * diagonal - 0.5 * np.mean(far, axis=0)
-    else:
-        shared = (4 * near[0] - far[0]) / 3
+    from microstructure_assets.methods.quality_kernels import autocovariances
+
+    count, height, width = patterns.shape
+    lags = np.array([(dy, dx) for dy, dx in _LAGS if dy < height and abs(dx) < width], np.int64)
+    covariance = np.empty((count, len(lags)))
+    values = np.ascontiguousarray(patterns, np.float32)
+    autocovariances(values, lags, covariance)
+    square = (lags**2).sum(axis=1)
+    total = covariance[:, 0]
+    if not {1, 4} <= set(square.tolist()):
+        return np.zeros(count), np.maximum(total, 0)
+    near, far = covariance[:, square == 1].mean(axis=1), covariance[:, square == 4].mean(axis=1)
+    if 2 not in square:
+        shared = (4 * near - far) / 3
+        return shared, np.maximum(total - shared, 0)
+    # Least squares of a parabola through squared distances 1, 2 and 4, evaluated at 0.
+    shared = near + 0.5 * covariance[:, square == 2].mean(axis=1) - 0.5 * far
     return shared, np.maximum(total - shared, 0)
-
-
-def _lagged(patterns: np.ndarray, dy: int, dx: int) -> np.ndarray:
-    """Autocovariance of each pattern at one lag, ``(n,)`` float64."""
-    height, width = patterns.shape[1] - dy, patterns.shape[2] - dx
-    return np.einsum("nyx,nyx->n", patterns[:, :height, :width], patterns[:, dy:, dx:]).astype(np.float64) / (
-        height * width
-    )
 
 
 def _from_single_patterns(flat: np.ndarray, live: np.ndarray, detector_shape: tuple[int, int] | None) -> NoiseEstimate:

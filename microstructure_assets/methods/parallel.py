@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -20,6 +21,15 @@ Result = TypeVar("Result")
 _blas_lock = threading.Lock()
 _blas_users = 0
 _blas_limiter: Any = None
+
+
+@lru_cache(maxsize=1)
+def _blas_controller() -> Any:
+    """Handle on the BLAS libraries; finding them takes milliseconds, so it is done once, with SciPy's loaded."""
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
 
 
 def worker_count() -> int:
@@ -57,6 +67,13 @@ def map_blocks(
         return list(pool.map(function, blocks))
 
 
+def in_waves(function: Callable[[Item], Result], blocks: Sequence[Item]) -> Iterator[Result]:
+    """Results in the order of the blocks, no more of them alive at a time than there are threads."""
+    wave = worker_count()
+    for start in range(0, len(blocks), wave):
+        yield from map_blocks(function, blocks[start : start + wave])
+
+
 @contextmanager
 def single_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread, so that its sums have one order; parallelism then comes from :func:`map_blocks`.
@@ -64,11 +81,9 @@ def single_blas_thread() -> Iterator[None]:
     The limit belongs to the process, so overlapping uses are counted and the last one out restores it.
     """
     global _blas_users, _blas_limiter
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     with _blas_lock:
         if _blas_users == 0:
-            _blas_limiter = threadpool_limits(limits=1, user_api="blas")
+            _blas_limiter = _blas_controller().limit(limits=1, user_api="blas")
         _blas_users += 1
     try:
         yield

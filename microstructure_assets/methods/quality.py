@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from microstructure_assets.methods.background import centred_crop
 from microstructure_assets.methods.noise import within_pattern_variances
 from microstructure_assets.methods.parallel import block_bounds, map_blocks
 
@@ -53,34 +52,30 @@ def pattern_quality(raw: np.ndarray, corrected: np.ndarray) -> PatternQuality:
     ValueError
         If the shapes do not fit together.
     """
-    if (
-        raw.ndim != 3
-        or corrected.ndim != 3
-        or len(raw) != len(corrected)
-        or np.any(np.less(raw.shape, corrected.shape))
-    ):
+    if raw.ndim != 3 or corrected.ndim != 3 or len(raw) != len(corrected) or np.less(raw.shape, corrected.shape).any():
         raise ValueError(
             f"raw, corrected: found shapes {raw.shape} and {corrected.shape}, expected (n, H, W) and (n, h, w)"
         )
     contrast, intensity = np.empty(len(raw), np.float32), np.empty(len(raw), np.float32)
-    cropped = centred_crop(raw, (corrected.shape[1], corrected.shape[2]))
 
     def run(bound: tuple[int, int]) -> None:
         part = slice(*bound)
-        contrast[part], intensity[part] = _measure(cropped[part], corrected[part])
+        contrast[part], intensity[part] = _measure(raw[part], corrected[part])
 
-    map_blocks(run, block_bounds(len(raw), BLOCK_BYTES // (4 * max(1, corrected[0].size if len(corrected) else 1))))
+    map_blocks(run, block_bounds(len(raw), BLOCK_BYTES // (4 * corrected.shape[1] * corrected.shape[2])))
     return PatternQuality(contrast, intensity)
 
 
 def _measure(raw: np.ndarray, corrected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    intensity = raw.mean(axis=(1, 2), dtype=np.float64)
-    centred = corrected - corrected.mean(axis=(1, 2), keepdims=True)
-    shared, _ = within_pattern_variances(centred)
-    step = corrected[:, :, 1:] - corrected[:, :, :-1]
-    raw_step = raw[:, :, 1:].astype(np.float32) - raw[:, :, :-1]
-    norm = np.einsum("nyx,nyx->n", step, step)
-    scale = np.divide(np.einsum("nyx,nyx->n", raw_step, step), norm, out=np.zeros_like(norm), where=norm > 0)
+    from microstructure_assets.methods.quality_kernels import raw_scale
+
+    (height, width), (inner_height, inner_width) = raw.shape[1:], corrected.shape[1:]
+    top, left = (height - inner_height) // 2, (width - inner_width) // 2
+    values = np.ascontiguousarray(corrected, np.float32)
+    shared, _ = within_pattern_variances(values)
+    intensity, scale = np.empty(len(raw)), np.empty(len(raw))
+    source = np.ascontiguousarray(raw if raw.dtype.name in ("uint8", "uint16") else raw.astype(np.float32))
+    raw_scale(source, top, left, values, intensity, scale)
     deviation = np.sqrt(np.maximum(shared, 0)) * np.maximum(scale, 0)
     contrast = np.divide(deviation, intensity, out=np.zeros_like(intensity), where=intensity > 0)
     return contrast.astype(np.float32), intensity.astype(np.float32)

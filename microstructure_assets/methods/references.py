@@ -36,9 +36,9 @@ class References:
     noise_variance : (K,) float64
         Noise variance per pixel left in the reference.
     fallback : (K,) str
-        ``none``: from whole windows inside the cluster. ``best_window``: no window lies inside the cluster; the points of
-        the cluster in the window that holds most of them. ``central_points``: that window holds fewer than three; the
-        points with the smallest Mahalanobis distances. ``empty``: the cluster has no points.
+        ``none``: from whole windows inside the cluster. ``best_window``: no window lies inside the cluster; the points
+        of the cluster in the window that holds most of them. ``central_points``: that window holds fewer than three;
+        the points with the smallest Mahalanobis distances. ``empty``: the cluster has no points.
     member : (rows, columns) int32
         Cluster whose reference the point was averaged into (the first of equivalent ones), -1 for none.
     group : (K,) int32
@@ -133,9 +133,7 @@ def _depth(own: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.asarray(distance_transform_cdt(own, metric="chessboard"), dtype=np.int64)
 
 
-def _deep_points(
-    own: NDArray[np.bool_], squared: NDArray, wanted: int, quantile: float
-) -> NDArray[np.intp]:
+def _deep_points(own: NDArray[np.bool_], squared: NDArray, wanted: int, quantile: float) -> NDArray[np.intp]:
     """Points (flat indices) that stand for the cluster without mixing with its neighbours.
 
     Of the points whose 3×3 neighbourhood is of the same cluster, the ``quantile`` with the smallest distances; of these

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from microstructure_assets.methods import stitching_kernels as kernels
+from microstructure_assets.methods.unmixing_kernels import nonnegative_weights
 
 
+VOID_SHARE = 0.03  # signal energy of a pore relative to the typical
 NOISE_SPREAD = 0.06  # relative deviation of the noise variance from point to point that no test may mistake for signal
 
 
@@ -45,15 +47,39 @@ class Pieces:
         return Pieces(np.concatenate([part.sums for part in parts]), np.concatenate([part.count for part in parts]))
 
 
-def find_pieces(
-    patterns: np.ndarray,
-    cluster: np.ndarray,
-    noise_variance: float,
-    signal_energy: float,
-    tolerance: float,
-    caution: float,
-    floor: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class Scale:
+    """Size of noise and signal in a scan.
+
+    Attributes
+    ----------
+    noise : float
+        Noise variance per pixel of one pattern.
+    signal : float
+        Squared norm of a typical pattern without noise.
+    pixels : int
+    caution : float
+        Standard errors taken off a similarity when pairs are ordered.
+    """
+
+    noise: float
+    signal: float
+    pixels: int
+    caution: float
+
+    @property
+    def floor(self) -> float:
+        """Signal energy below which a mean pattern counts as without signal."""
+        return VOID_SHARE * self.signal
+
+    def energy_error(self, signal: float, count: float) -> float:
+        """Standard error of the signal energy of a mean of ``count`` patterns, the spread of the noise level included."""
+        noise = self.noise / count
+        spread = NOISE_SPREAD * self.pixels * noise / math.sqrt(max(count, 1.0))
+        return math.sqrt(2.0 * self.pixels * noise**2 + 4.0 * max(signal, self.floor) * noise + spread**2)
+
+
+def find_pieces(patterns: np.ndarray, cluster: np.ndarray, scale: Scale, tolerance: float) -> tuple[np.ndarray, Pieces]:
     """Pieces of one block: its connected clusters, cut where they are not of one pattern, joined where they are.
 
     Parameters
@@ -61,190 +87,184 @@ def find_pieces(
     patterns : numpy.ndarray of float32, shape (rows, columns, pixels)
     cluster : numpy.ndarray of int, shape (rows, columns)
         Labels; negative points are left out.
-    noise_variance : float
-    signal_energy : float
-        Typical squared norm of a pattern without noise.
-    tolerance, caution, floor : float
-        As in `stitching_kernels.agglomerate`.
+    scale : Scale
+    tolerance : float
+        Correlation from which touching pieces are one.
 
     Returns
     -------
     piece : numpy.ndarray of int64, shape (rows, columns)
         Piece of each point, from 0; -1 where ``cluster`` is negative.
-    sums : numpy.ndarray of float32, shape (pieces, pixels)
-    counts : numpy.ndarray of float64, shape (pieces,)
+    pieces : Pieces
     """
     rows, columns, pixels = patterns.shape
-    flat = patterns.reshape(-1, pixels)
     cell, cell_count = kernels.connected_components(cluster)
-    height, width = atom_shape(noise_variance, signal_energy, pixels)
+    height, width = atom_shape(scale)
     row, column = np.indices((rows, columns))
     brick = (row // height) * (columns // width + 1) + column // width
-    key = np.where(cell >= 0, cell * (brick.max() + 1) + brick, -1)
-    labels, atom = np.unique(key, return_inverse=True)
-    atom = atom.reshape(rows, columns) - (1 if labels[0] < 0 else 0)
-    atom, atom_count = kernels.connected_components(atom)
+    atom, atom_count = kernels.connected_components(np.where(cell >= 0, cell * (rows * columns + 1) + brick, -1))
     if atom_count == 0:
-        return atom, np.zeros((0, pixels), np.float32), np.zeros(0)
-    sums, counts = _sums(flat, atom, atom_count)
+        return atom, Pieces(np.zeros((0, pixels), np.float32), np.zeros(0))
+    sums = np.zeros((atom_count, pixels), np.float32)
+    kernels.add_weighted(sums, patterns.reshape(-1, pixels), atom.ravel(), np.ones(atom.size, np.float32))
+    counts = np.bincount(atom[atom >= 0], minlength=atom_count).astype(float)
     cell_of_atom = np.zeros(atom_count, np.int64)
     cell_of_atom[atom[atom >= 0]] = cell[atom >= 0]
-    whole = _is_of_one_pattern(sums, counts, cell_of_atom, cell_count, noise_variance, 1.0 - tolerance)
+    whole = _is_of_one_pattern(sums, counts, cell_of_atom, cell_count, scale, 1.0 - tolerance)
     # the atoms of a cell of one pattern are one node
     node_of_atom = np.where(whole[cell_of_atom], atom_count + cell_of_atom, np.arange(atom_count))
-    _, node_of_atom = np.unique(node_of_atom, return_inverse=True)
+    names, node_of_atom = np.unique(node_of_atom, return_inverse=True)
     node = np.where(atom >= 0, node_of_atom[atom], -1)
-    node_count = int(node_of_atom.max()) + 1
-    node_sums = np.zeros((node_count, pixels), np.float32)
-    np.add.at(node_sums, node_of_atom, sums)
-    node_counts = np.bincount(node_of_atom, counts, node_count)
-    pairs = kernels.touching_pairs(node, node_count)
-    parent, _ = kernels.agglomerate(node_sums, node_counts, pairs, noise_variance, floor, tolerance, caution)
-    kept, compact = np.unique(parent, return_inverse=True)
-    return np.where(node >= 0, compact[node], -1), node_sums[kept], node_counts[kept]
+    nodes = _grouped(sums, counts, node_of_atom, len(names))
+    pairs = kernels.touching_pairs(node, len(names))
+    joined, compact, _ = join_pieces(nodes, pairs, scale, tolerance)
+    return np.where(node >= 0, compact[node], -1), joined
 
 
-def atom_shape(noise_variance: float, signal_energy: float, pixels: int) -> tuple[int, int]:
+def _grouped(sums: np.ndarray, counts: np.ndarray, group: np.ndarray, number: int) -> Pieces:
+    """Sums and counts over groups of rows."""
+    total = np.zeros((number, sums.shape[1]), np.float32)
+    kernels.add_weighted(total, sums, group, np.ones(len(group), np.float32))
+    return Pieces(total, np.bincount(group, counts, number))
+
+
+def join_pieces(pieces: Pieces, pairs: np.ndarray, scale: Scale, tolerance: float) -> tuple[Pieces, np.ndarray, np.ndarray]:
+    """Join touching pieces of one pattern, the most surely similar first.
+
+    Returns
+    -------
+    joined : Pieces
+    index : numpy.ndarray of int64, shape (pieces,)
+        Where each piece went.
+    log : numpy.ndarray, shape (joins, 5)
+        First piece, second piece, correlation, its standard error, points of the joint piece.
+    """
+    sums, counts = pieces.sums.copy(), pieces.count.copy()
+    parent, log = kernels.agglomerate(sums, counts, pairs, scale.noise, scale.floor, tolerance, scale.caution)
+    kept, index = np.unique(parent, return_inverse=True)
+    return Pieces(sums[kept], counts[kept]), index.reshape(-1), log
+
+
+def find_void(pieces: Pieces, scale: Scale) -> np.ndarray:
+    """Pieces that are known to hold no signal (pores), bool, shape (pieces,)."""
+    means, count = pieces.means(), np.maximum(pieces.count, 1e-9)
+    signal = np.einsum("ij,ij->i", means, means) - scale.pixels * scale.noise / count
+    error = np.array([scale.energy_error(0.0, float(number)) for number in count])
+    return np.asarray((signal < scale.floor) & (error < 0.2 * scale.signal))
+
+
+def atom_shape(scale: Scale) -> tuple[int, int]:
     """Rows and columns of points over which unrelated patterns differ by six standard errors of their squared distance."""
-    needed = 6.0 * noise_variance * math.sqrt(2.0 * pixels) / max(signal_energy, 1e-12)
+    needed = 6.0 * scale.noise * math.sqrt(2.0 * scale.pixels) / max(scale.signal, 1e-12)
     height = int(np.clip(math.floor(math.sqrt(needed)), 1, 4))
     return height, int(np.clip(math.ceil(needed / height), 1, 4))
 
 
-def _sums(flat: np.ndarray, labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    sums = np.zeros((count, flat.shape[1]), np.float32)
-    kernels.add_weighted(sums, flat, labels.ravel(), np.ones(labels.size, np.float32))
-    return sums, np.bincount(labels[labels >= 0], minlength=count).astype(float)
-
-
 def _is_of_one_pattern(
-    sums: np.ndarray, counts: np.ndarray, cell: np.ndarray, cell_count: int, noise_variance: float, tolerance: float
+    sums: np.ndarray, counts: np.ndarray, cell: np.ndarray, cell_count: int, scale: Scale, tolerance: float
 ) -> np.ndarray:
-    """Whether the spread of the atoms of each cell, noise taken off, may be below a share of the cell's signal."""
-    pixels = sums.shape[1]
-    cell_sums = np.zeros((cell_count, pixels), np.float32)
-    np.add.at(cell_sums, cell, sums)
-    points = np.bincount(cell, counts, cell_count)
+    """Whether the spread of the atoms of each cell, noise taken off, may be below half a share of the cell's signal."""
+    cells = _grouped(sums, counts, cell, cell_count)
     atoms = np.bincount(cell, minlength=cell_count)
-    within = np.bincount(cell, (sums.astype(float) ** 2).sum(1) / counts, cell_count)
-    between = (cell_sums.astype(float) ** 2).sum(1) / points
-    noise = noise_variance * pixels
-    spread = (within - between - (atoms - 1) * noise) / points
-    error = noise_variance * np.sqrt(2.0 * pixels * np.maximum(atoms - 1, 0)) / points
-    signal = (within - atoms * noise) / points
+    within = np.bincount(cell, np.einsum("ij,ij->i", sums, sums).astype(float) / counts, cell_count)
+    between = np.einsum("ij,ij->i", cells.sums, cells.sums).astype(float) / cells.count
+    noise = scale.noise * scale.pixels
+    spread = (within - between - (atoms - 1) * noise) / cells.count
+    error = scale.noise * np.sqrt(2.0 * scale.pixels * np.maximum(atoms - 1, 0)) / cells.count
+    signal = (within - atoms * noise) / cells.count
     return np.asarray(spread - 2.0 * error < 0.5 * tolerance * np.maximum(signal, 0.0))
 
 
 def find_mixed(
-    means: np.ndarray,
-    count: np.ndarray,
-    points: np.ndarray,
-    pairs: np.ndarray,
-    noise_variance: float,
-    floor: float,
-    tolerance: float,
-    caution: float,
+    pieces: Pieces, points: np.ndarray, pairs: np.ndarray, void: np.ndarray, scale: Scale, tolerance: float, caution: float
 ) -> np.ndarray:
-    """Pieces whose pattern is a mixture of the patterns of touching, larger pieces: points under the beam at a boundary.
+    """Pieces that do not differ from a mixture of the larger pieces near them: points under the beam at a boundary.
+
+    A piece stays if what the non-negative combination nearest to its mean leaves unexplained exceeds the tolerance by so
+    many standard errors; else its points belong to its neighbours.
 
     Parameters
     ----------
-    means : numpy.ndarray of float32, shape (pieces, pixels)
-    count : numpy.ndarray of float64, shape (pieces,)
-        Effective number of patterns in each mean.
+    pieces : Pieces
     points : numpy.ndarray, shape (pieces,)
         Number of points.
     pairs : numpy.ndarray of int64, shape (pairs, 3)
-        Touching pieces and the length of their border.
-    noise_variance, floor : float
+        Pieces near one another.
+    void : numpy.ndarray of bool, shape (pieces,)
+        Pieces without signal, which stay.
+    scale : Scale
     tolerance : float
         Share of the signal energy that may stay unexplained.
+    caution : float
+        Standard errors.
 
     Returns
     -------
     mixed : numpy.ndarray of bool, shape (pieces,)
     """
+    means, count = pieces.means(), np.maximum(pieces.count, 1e-9)
     total, pixels = means.shape
     neighbours: list[list[int]] = [[] for _ in range(total)]
     for a, b, _ in pairs:
         neighbours[a].append(int(b))
         neighbours[b].append(int(a))
     mixed = np.zeros(total, bool)
-    noise = noise_variance / np.maximum(count, 1e-9)
+    noise = scale.noise / count
     for piece in np.lexsort((np.arange(total), points)):
         around = _reach_out(int(piece), neighbours, mixed, points)
-        if not around:
+        if void[piece] or not around:
             continue
-        around = np.array(around)
         selection = means[around]
         gram = (selection @ selection.T).astype(float)
-        gram[np.diag_indices_from(gram)] = np.maximum(np.diag(gram) - pixels * noise[around], floor)
+        gram[np.diag_indices_from(gram)] = np.maximum(np.diag(gram) - pixels * noise[around], scale.floor)
         projection = (selection @ means[piece]).astype(float)
+        projection[void[around]] = 0.0
         weights = np.zeros(len(around))
-        kernels.nonnegative_weights(gram, projection, weights)
-        signal = float(means[piece].astype(float) @ means[piece]) - pixels * noise[piece]
+        nonnegative_weights(gram, projection, weights)
+        signal = float(means[piece] @ means[piece]) - pixels * noise[piece]
         unexplained = signal - 2.0 * weights @ projection + weights @ gram @ weights
-        error = energy_error(signal, count[piece], noise_variance, pixels, floor)
-        scale = max(signal, error, floor)
-        mixed[piece] = unexplained - caution * error < tolerance * scale
+        error = scale.energy_error(signal, float(count[piece]))
+        mixed[piece] = unexplained - caution * error < tolerance * max(signal, error, scale.floor)
     return mixed
 
 
-def energy_error(signal: float, count: float, noise_variance: float, pixels: int, floor: float) -> float:
-    """Standard error of the signal energy of a mean pattern, with the spread of the noise level from point to point."""
-    noise = noise_variance / count
-    spread = NOISE_SPREAD * pixels * noise / math.sqrt(max(count, 1.0))
-    return math.sqrt(2.0 * pixels * noise**2 + 4.0 * max(signal, floor) * noise + spread**2)
-
-
 def _reach_out(piece: int, neighbours: list[list[int]], mixed: np.ndarray, points: np.ndarray) -> list[int]:
-    """Touching pieces that are not mixed themselves and at least as large; mixed ones are seen through."""
+    """Pieces near that are not mixed themselves and at least as large; mixed ones are seen through."""
     around: set[int] = set()
     for near in neighbours[piece]:
         for candidate in neighbours[near] if mixed[near] else [near]:
             if candidate != piece and not mixed[candidate] and points[candidate] >= points[piece]:
                 around.add(candidate)
-    ordered = sorted(around, key=lambda k: (-points[k], k))
-    return ordered[:16]
+    return sorted(around, key=lambda k: (-points[k], k))[:16]
 
 
 def link_pieces(
-    means: np.ndarray,
-    count: np.ndarray,
-    pairs: np.ndarray,
-    noise_variance: float,
-    floor: float,
-    tolerance: float,
+    pieces: Pieces, pairs: np.ndarray, void: np.ndarray, scale: Scale, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Regions: touching pieces linked where their correlation reaches the tolerance.
+    """Regions: touching pieces linked where their correlation reaches the tolerance; void pieces are one region.
 
     Returns
     -------
     region : numpy.ndarray of int64, shape (pieces,)
-        From 0, in the order of the first piece.
+        From 0.
     log : numpy.ndarray of float64, shape (pairs, 4)
         First piece, second piece, correlation, standard error, for every touching pair.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    means, count = pieces.means(), np.maximum(pieces.count, 1e-9)
     total, pixels = means.shape
-    parent = np.arange(total)
-
-    def find(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    log = np.zeros((len(pairs), 4))
-    dots = np.einsum("ij,ij->i", means[pairs[:, 0]], means[pairs[:, 1]]) if len(pairs) else np.zeros(0)
     energy = np.einsum("ij,ij->i", means, means).astype(float)
+    log = np.zeros((len(pairs), 4))
     for index, (a, b, _) in enumerate(pairs):
-        value, error = kernels.similarity(
-            float(dots[index]), energy[a], energy[b], count[a], count[b], noise_variance, pixels, floor
-        )
+        dot = float(means[a] @ means[b])
+        value, error = kernels.similarity(dot, energy[a], energy[b], count[a], count[b], scale.noise, pixels, scale.floor)
         log[index] = a, b, value, error
-        if value >= tolerance:
-            first, second = sorted((find(a), find(b)))
-            parent[second] = first
-    roots = np.array([find(node) for node in range(total)], dtype=np.int64)
-    _, region = np.unique(roots, return_inverse=True)
-    return region.reshape(total), log
+    linked = (log[:, 2] >= tolerance) & ~void[pairs[:, 0]] & ~void[pairs[:, 1]]
+    empty = np.flatnonzero(void)
+    first = np.concatenate([pairs[linked, 0], np.repeat(empty[:1], len(empty))])
+    second = np.concatenate([pairs[linked, 1], empty])
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(total, total))
+    _, region = connected_components(graph, directed=False)
+    return region.astype(np.int64), log

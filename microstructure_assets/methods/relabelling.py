@@ -8,10 +8,13 @@ from typing import Protocol
 
 import numpy as np
 
-from microstructure_assets.methods import stitching_kernels as kernels
-from microstructure_assets.methods.region_graph import Pieces, find_pieces
+from microstructure_assets.methods import stitching_kernels as graph_kernels
+from microstructure_assets.methods import unmixing_kernels as kernels
+from microstructure_assets.methods.region_graph import Pieces, Scale, find_pieces
 
-SLOTS = 4
+SLOTS = 6
+LEAST_PURE_POINTS = 3.0
+UNEXPLAINED_SHARE = 0.3
 
 
 class PatternBlocks(Protocol):
@@ -32,13 +35,21 @@ class Blocks:
     patterns: PatternBlocks
     side: int
 
-    def __iter__(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
-        """Rows, columns and patterns of every block, row by row."""
+    def rectangles(self) -> Iterator[tuple[slice, slice]]:
+        """Rows and columns of every block, row by row."""
         rows, columns, _ = self.patterns.shape
         for top, bottom in _cuts(rows, self.side):
             for left, right in _cuts(columns, self.side):
-                block = np.ascontiguousarray(self.patterns.read(top, bottom, left, right), dtype=np.float32)
-                yield slice(top, bottom), slice(left, right), block
+                yield slice(top, bottom), slice(left, right)
+
+    def __iter__(self) -> Iterator[tuple[slice, slice, np.ndarray]]:
+        """Rows, columns and patterns of every block, row by row."""
+        for row, column in self.rectangles():
+            yield row, column, self.read(row.start, row.stop, column.start, column.stop)
+
+    def read(self, top: int, bottom: int, left: int, right: int) -> np.ndarray:
+        """Patterns of one rectangle, float32, contiguous."""
+        return np.ascontiguousarray(self.patterns.read(top, bottom, left, right), dtype=np.float32)
 
 
 def _cuts(length: int, side: int) -> list[tuple[int, int]]:
@@ -46,211 +57,247 @@ def _cuts(length: int, side: int) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Field:
-    """What is known of every point between two passes; all arrays have the scan's shape.
+    """What is known of every point between two passes; the arrays are updated in place.
 
     Attributes
     ----------
-    piece : int64
+    piece : numpy.ndarray of int64, shape (rows, columns)
         Piece of the point; -1 = none yet.
-    member_weight : float32
+    member_weight : numpy.ndarray of float32, shape (rows, columns)
         Weight with which the point's pattern took part in its piece's sum.
-    candidate : int64, shape (rows, columns, 4)
+    candidate : numpy.ndarray of int64, shape (rows, columns, 6)
         Strongest piece of each of the strongest regions; -1 = none.
-    weight : float32, shape (rows, columns, 4)
+    share : numpy.ndarray of float32, shape (rows, columns, 6)
         Share of each of those regions in the pattern.
-    error : float32
+    error : numpy.ndarray of float32, shape (rows, columns)
         Standard error of the shares.
-    unexplained : float32
-        Signal energy that the pieces near the point leave unexplained.
     """
 
     piece: np.ndarray
     member_weight: np.ndarray
     candidate: np.ndarray
-    weight: np.ndarray
+    share: np.ndarray
     error: np.ndarray
-    unexplained: np.ndarray
+
+    @classmethod
+    def empty(cls, rows: int, columns: int) -> Field:
+        """A field in which nothing is known."""
+        return cls(
+            np.full((rows, columns), -1, np.int64),
+            np.zeros((rows, columns), np.float32),
+            np.full((rows, columns, SLOTS), -1, np.int64),
+            np.zeros((rows, columns, SLOTS), np.float32),
+            np.ones((rows, columns), np.float32),
+        )
+
+    def keep(self, keep: np.ndarray) -> None:
+        """Renumber the pieces to those kept; the points of the others have none."""
+        index = np.append(np.where(keep, np.cumsum(keep) - 1, -1), -1)
+        self.piece[...] = index[self.piece]
+        self.member_weight[self.piece < 0] = 0
 
 
-def empty_field(rows: int, columns: int) -> Field:
-    """A field in which nothing is known."""
-    return Field(
-        np.full((rows, columns), -1, np.int64),
-        np.zeros((rows, columns), np.float32),
-        np.full((rows, columns, SLOTS), -1, np.int64),
-        np.zeros((rows, columns, SLOTS), np.float32),
-        np.ones((rows, columns), np.float32),
-        np.zeros((rows, columns), np.float32),
-    )
+def typical_signal(blocks: Blocks, noise_variance: float) -> float:
+    """Squared norm of a typical noise-free pattern, from the products of neighbouring patterns; 0 without signal.
+
+    Products of different patterns hold no noise energy, so the noise variance need not be known well.
+    """
+    pixels = blocks.patterns.shape[2]
+    found, everywhere = [], []
+    for _, _, block in blocks:
+        height, width = block.shape[:2]
+        products, number = _mean_products(block.reshape(-1, pixels), height, width)
+        significant = products > 4.0 * noise_variance * np.sqrt(pixels / np.maximum(number, 1))
+        found.append(products[significant & (number > 0)])
+        everywhere.append(products[number > 0])
+    strong = np.concatenate(found)
+    if len(strong) < 0.002 * sum(map(len, everywhere)) or len(strong) == 0:
+        return 0.0
+    return float(np.median(strong))
 
 
-def measure_energy(blocks: Blocks) -> np.ndarray:
-    """Squared norm of every pattern, float64, shape (rows, columns)."""
-    rows, columns, _ = blocks.patterns.shape
-    energy = np.empty((rows, columns))
-    for row, column, block in blocks:
-        energy[row, column] = np.einsum("ijk,ijk->ij", block, block)
-    return energy
-
-
-def discover(
-    blocks: Blocks, cluster: np.ndarray, field: Field, noise: float, signal: float, tolerance: float, caution: float, floor: float
-) -> Pieces:
-    """First pass: the pieces of every block."""
+def discover(blocks: Blocks, cluster: np.ndarray, field: Field, scale: Scale, tolerance: float) -> Pieces:
+    """First pass: the pieces of every block. Returns them; ``field`` is updated."""
     collected: list[Pieces] = []
     offset = 0
     for row, column, block in blocks:
-        piece, sums, counts = find_pieces(block, cluster[row, column], noise, signal, tolerance, caution, floor)
+        piece, pieces = find_pieces(block, cluster[row, column], scale, tolerance)
         field.piece[row, column] = np.where(piece >= 0, piece + offset, -1)
         field.member_weight[row, column] = piece >= 0
-        collected.append(Pieces(sums, counts))
-        offset += len(counts)
+        collected.append(pieces)
+        offset += len(pieces.count)
     return Pieces.concatenate(collected)
 
 
 @dataclass(frozen=True)
 class RefineOptions:
-    """Numbers that one refining pass needs."""
+    """What one refining pass needs besides the pieces.
 
-    noise: float
-    signal: float
-    floor: float
+    Attributes
+    ----------
+    tolerance : float
+        Correlation from which touching pieces are one.
+    reach_y, reach_x : int
+        Distance up to which a point may belong to a piece [points].
+    pure : float
+        Share from which a point counts in its piece's mean.
+    last : bool
+        The last pass leaves shares with unbiased noise and starts no pieces.
+    """
+
     tolerance: float
-    caution: float
     reach_y: int
     reach_x: int
     pure: float
-    reseed: bool
+    last: bool
+
+
+@dataclass
+class _Sums:
+    """Weighted sums of patterns over pieces while a pass goes on."""
+
+    sums: np.ndarray
+    weight: np.ndarray
+    squared: np.ndarray
+
+    @classmethod
+    def zeros(cls, like: Pieces) -> _Sums:
+        return cls(np.zeros_like(like.sums), np.zeros(len(like.count)), np.zeros(len(like.count)))
+
+    def add(self, flat: np.ndarray, label: np.ndarray, weight: np.ndarray) -> None:
+        graph_kernels.add_weighted(self.sums, flat, label, weight)
+        inside = label >= 0
+        self.weight += np.bincount(label[inside], weight[inside], len(self.weight))
+        self.squared += np.bincount(label[inside], weight[inside] ** 2, len(self.weight))
 
 
 def refine(
-    blocks: Blocks, field: Field, pieces: Pieces, region: np.ndarray, void: np.ndarray, energy: np.ndarray, options: RefineOptions
+    blocks: Blocks, field: Field, pieces: Pieces, region: np.ndarray, void: np.ndarray, scale: Scale, options: RefineOptions
 ) -> Pieces:
     """One pass: unmix every point, give it to its strongest piece, start new pieces where signal stays unexplained.
 
     Returns
     -------
     Pieces
-        Sums over the pure points of each old piece (indices kept, count 0 where none is left), new pieces appended.
-        ``field`` is updated.
+        Sums over the pure points of each piece (or, where these are too few, over all its points by the fourth power of
+        their share), indices kept, new pieces appended. ``field`` is updated.
     """
-    rows, columns, pixels = blocks.patterns.shape
+    pure_sums, all_sums = _Sums.zeros(pieces), _Sums.zeros(pieces)
+    old_piece, old_weight = field.piece.copy(), field.member_weight.copy()
+    pure_weight, all_weight = np.zeros_like(old_weight), np.zeros_like(old_weight)
     means = pieces.means()
-    sums = np.zeros_like(pieces.sums)
-    fallback = np.zeros_like(pieces.sums)
-    weight, weight_squared = np.zeros((2, len(pieces.count)))
-    fall, fall_squared = np.zeros((2, len(pieces.count)))
-    old_piece = field.piece.copy()
-    old_weight = field.member_weight.copy()
-    new_weight = np.zeros_like(old_weight)
-    second_weight = np.zeros_like(old_weight)
     fresh: list[Pieces] = []
-    offset = len(pieces.count)
+    known = len(pieces.count)
+    offset = known
     for row, column, block in blocks:
-        top, left = max(row.start - options.reach_y, 0), max(column.start - options.reach_x, 0)
-        window = old_piece[top : row.stop + options.reach_y, left : column.stop + options.reach_x]
-        present = np.unique(window)
-        present = present[present >= 0]
-        local = np.searchsorted(present, window)
-        local[window < 0] = -1
-        height, width = block.shape[:2]
-        flat = block.reshape(-1, pixels)
-        near = means[present]
-        projection = flat @ near.T
-        gram = (near @ near.T).astype(float)
-        noise_energy = pixels * options.noise / np.maximum(pieces.count[present], 1e-9)
-        gram[np.diag_indices_from(gram)] = np.maximum(np.diag(gram) - noise_energy, options.floor)
-        old = old_piece[row, column].ravel()
-        member = np.where(old >= 0, np.searchsorted(present, old), -1)
-        share = old_weight[row, column].ravel() / np.maximum(pieces.count[np.maximum(old, 0)], 1e-9) if len(pieces.count) else np.zeros(old.shape)
-        kernels.unmix_points(
-            projection,
-            energy[row, column].ravel(),
-            gram,
-            local,
-            share * pixels * options.noise,
-            member,
-            region[present],
-            void[present],
-            row.start - top,
-            column.start - left,
-            height,
-            width,
-            options.reach_y,
-            options.reach_x,
-            options.noise,
-            pixels,
-            field.candidate[row, column],
-            field.weight[row, column],
-            field.error[row, column],
-            field.unexplained[row, column],
-            residual := flat.copy(),
-            near,
-        )
-        candidate = field.candidate[row, column]
-        candidate[candidate >= 0] = present[candidate[candidate >= 0]]
+        flat = block.reshape(-1, block.shape[2])
+        residual = _unmix_block(row, column, flat, field, old_piece, old_weight, means, pieces, region, void, scale, options)
         best = field.candidate[row, column, 0].copy()
-        if options.reseed:
-            seeds = _unexplained(residual, height, width, options, pixels)
+        if not options.last:
+            seeds = _unexplained(residual, block.shape[0], block.shape[1], scale)
             if seeds.any():
-                piece, new_sums, counts = find_pieces(
-                    block, np.where(seeds, 0, -1), options.noise, options.signal, options.tolerance, options.caution, options.floor
-                )
-                fresh.append(Pieces(new_sums, counts))
+                piece, new = find_pieces(block, np.where(seeds, 0, -1), scale, options.tolerance)
+                fresh.append(new)
                 best[seeds] = piece[seeds] + offset
-                offset += len(counts)
-                new_weight[row, column][seeds] = 1.0
+                offset += len(new.count)
+                pure_weight[row, column][seeds] = 1.0
         field.piece[row, column] = best
-        first = field.weight[row, column, 0]
-        own = np.where((best >= 0) & (best < len(pieces.count)), best, -1).ravel()
-        pure = np.where((own >= 0) & (first.ravel() >= options.pure), np.float32(1.0), np.float32(0.0))
-        rest = np.where(own >= 0, first.ravel() ** 4, 0).astype(np.float32)
-        kernels.add_weighted(sums, flat, own, pure)
-        kernels.add_weighted(fallback, flat, own, rest)
-        inside = own >= 0
-        weight += np.bincount(own[inside], pure[inside], len(weight))
-        weight_squared += np.bincount(own[inside], pure[inside] ** 2, len(weight))
-        fall += np.bincount(own[inside], rest[inside], len(weight))
-        fall_squared += np.bincount(own[inside], rest[inside] ** 2, len(weight))
-        new_weight[row, column] += pure.reshape(height, width)
-        second_weight[row, column] = rest.reshape(height, width)
-    poor = weight < 3
-    sums[poor] = fallback[poor]
-    weight[poor], weight_squared[poor] = fall[poor], fall_squared[poor]
-    scale = weight / np.maximum(weight_squared, 1e-12)
-    sums *= scale[:, None].astype(np.float32)
-    count = weight * scale
-    index = np.clip(field.piece, 0, len(poor) - 1)
-    old_kind = (field.piece >= 0) & (field.piece < len(poor))
-    field.member_weight[...] = np.where(
-        old_kind, np.where(poor[index], second_weight, new_weight) * scale[index], new_weight
+        share = field.share[row, column, 0]
+        own = (best >= 0) & (best < known)
+        label = np.where(own, best, -1).ravel()
+        weight = (own & (share >= options.pure)).astype(np.float32)
+        pure_sums.add(flat, label, weight.ravel())
+        pure_weight[row, column] += weight
+        weight = np.where(own, share**4, 0).astype(np.float32)
+        all_sums.add(flat, label, weight.ravel())
+        all_weight[row, column] = weight
+    poor = pure_sums.weight < LEAST_PURE_POINTS
+    for name in ("sums", "weight", "squared"):
+        getattr(pure_sums, name)[poor] = getattr(all_sums, name)[poor]
+    # equally weighted patterns as noisy as the weighted mean: factor * weight is their number
+    factor = np.append(pure_sums.weight / np.maximum(pure_sums.squared, 1e-12), 1.0)
+    index = np.where((field.piece >= 0) & (field.piece < known), field.piece, known)
+    weight = np.where(np.append(poor, False)[index], all_weight, pure_weight) * factor[index]
+    field.member_weight[...] = np.where(field.piece >= 0, weight, 0)
+    pure_sums.sums *= factor[:-1, None].astype(np.float32)
+    return Pieces.concatenate([Pieces(pure_sums.sums, pure_sums.weight * factor[:-1]), *fresh])
+
+
+def _unmix_block(
+    row: slice,
+    column: slice,
+    flat: np.ndarray,
+    field: Field,
+    old_piece: np.ndarray,
+    old_weight: np.ndarray,
+    means: np.ndarray,
+    pieces: Pieces,
+    region: np.ndarray,
+    void: np.ndarray,
+    scale: Scale,
+    options: RefineOptions,
+) -> np.ndarray:
+    """Unmix the points of a block into ``field``; returns what stays unexplained of their patterns."""
+    top, left = max(row.start - options.reach_y, 0), max(column.start - options.reach_x, 0)
+    window = old_piece[top : row.stop + options.reach_y, left : column.stop + options.reach_x]
+    present = np.unique(window[window >= 0])
+    local = np.where(window >= 0, np.searchsorted(present, window), -1)
+    near, count = means[present], np.maximum(pieces.count[present], 1e-9)
+    gram = (near @ near.T).astype(float)
+    gram[np.diag_indices_from(gram)] = np.maximum(np.diag(gram) - scale.pixels * scale.noise / count, scale.floor)
+    own = old_piece[row, column].ravel()
+    member = np.where(own >= 0, np.searchsorted(present, own), -1)
+    part = np.where(own >= 0, old_weight[row, column].ravel() / np.append(count, 1.0)[member], 0.0)
+    weights = np.zeros((len(flat), len(present)), np.float32)
+    candidate = field.candidate[row, column]
+    kernels.unmix_points(
+        flat @ near.T,
+        gram,
+        local,
+        part * scale.pixels * scale.noise,
+        member,
+        region[present],
+        void[present],
+        row.start - top,
+        column.start - left,
+        options.reach_y,
+        options.reach_x,
+        scale.noise,
+        options.last,
+        candidate,
+        field.share[row, column],
+        field.error[row, column],
+        weights,
     )
-    return Pieces.concatenate([Pieces(sums, count), *fresh])
+    candidate[...] = np.where(candidate >= 0, np.append(present, -1)[candidate], -1)
+    return np.asarray(flat - weights @ near) if not options.last else flat
 
 
-def _unexplained(residual: np.ndarray, height: int, width: int, options: RefineOptions, pixels: int) -> np.ndarray:
-    """Points around which the residuals share a good part of the signal, beyond the noise."""
-    along_x, along_y = kernels.neighbour_products(residual, height, width)
+def _mean_products(flat: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean product of the pairs of neighbours in the 3 x 3 window of each point of a block, and the number of pairs."""
+    along_x, along_y = kernels.neighbour_products(flat, height, width)
     total, number = np.zeros((2, height, width))
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0):
-            _add_shifted(total, number, along_x, dy, dx)
-    for dy in (-1, 0):
-        for dx in (-1, 0, 1):
-            _add_shifted(total, number, along_y, dy, dx)
-    number = np.maximum(number, 1)
-    error = options.noise * np.sqrt(pixels / number)
-    return np.asarray(total / number > 0.3 * options.signal + 3.0 * error)
+    for shift in (-1, 0, 1):
+        for back in (-1, 0):
+            _add_shifted(total, number, along_x, shift, back)
+            _add_shifted(total, number, along_y, back, shift)
+    return total / np.maximum(number, 1), number
 
 
 def _add_shifted(total: np.ndarray, number: np.ndarray, values: np.ndarray, dy: int, dx: int) -> None:
     """Add ``values[y + dy, x + dx]`` to ``total[y, x]`` where it exists."""
-    height, width = total.shape
-    rows, columns = values.shape
+    (height, width), (rows, columns) = total.shape, values.shape
     top, bottom = max(0, -dy), min(height, rows - dy)
     left, right = max(0, -dx), min(width, columns - dx)
     if top < bottom and left < right:
         total[top:bottom, left:right] += values[top + dy : bottom + dy, left + dx : right + dx]
         number[top:bottom, left:right] += 1
+
+
+def _unexplained(residual: np.ndarray, height: int, width: int, scale: Scale) -> np.ndarray:
+    """Points around which the residuals share a good part of the signal, beyond the noise."""
+    products, number = _mean_products(residual, height, width)
+    error = scale.noise * np.sqrt(scale.pixels / np.maximum(number, 1))
+    return np.asarray((number > 0) & (products > UNEXPLAINED_SHARE * scale.signal + 3.0 * error))

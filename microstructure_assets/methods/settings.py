@@ -12,11 +12,21 @@ from microstructure_assets.settings import Settings
 class PreprocessingSettings(Settings):
     """Crop, background removal and intensity scale of each pattern (Zhang et al., section 2.2.1)."""
 
-    crop_height_px: int = Field(400, ge=0, description="Height of the centred crop [px]; applied only to larger detectors; 0 = no crop")
-    crop_width_px: int = Field(500, ge=0, description="Width of the centred crop [px]; applied only to larger detectors; 0 = no crop")
-    static_background: Literal["auto", "none"] = Field("auto", description="auto: remove the scan's static background where it has one")
-    dynamic_background: Literal["frequency", "none"] = Field("frequency", description="Gaussian high-pass in the frequency domain, or none")
-    dynamic_std_px: float | None = Field(None, gt=0, description="Standard deviation of the Gaussian [px]; none = pattern width / 8")
+    crop_height_px: int = Field(
+        400, ge=0, description="Height of the centred crop [px]; applied only to larger detectors; 0 = no crop"
+    )
+    crop_width_px: int = Field(
+        500, ge=0, description="Width of the centred crop [px]; applied only to larger detectors; 0 = no crop"
+    )
+    static_background: Literal["auto", "none"] = Field(
+        "auto", description="auto: remove the scan's static background where it has one"
+    )
+    dynamic_background: Literal["frequency", "none"] = Field(
+        "frequency", description="Gaussian high-pass in the frequency domain, or none"
+    )
+    dynamic_std_px: float | None = Field(
+        None, gt=0, description="Standard deviation of the Gaussian [px]; none = pattern width / 8"
+    )
     intensity: Literal["zero_mean", "paper"] = Field(
         "zero_mean", description="zero_mean: mean removed, gain kept; paper: each pattern rescaled to 0-1"
     )
@@ -45,7 +55,9 @@ class TilingSettings(Settings):
 class ComponentsSettings(Settings):
     """Principal components of a ROI (Zhang et al., Eq. 1)."""
 
-    component_limit: int = Field(30, ge=2, le=1000, description="p, the number of components computed (limited by the ROI's points)")
+    component_limit: int = Field(
+        30, ge=2, le=1000, description="p, the number of components computed (limited by the ROI's points)"
+    )
 
 
 class KneeSettings(Settings):
@@ -64,8 +76,8 @@ class MixtureSettings(Settings):
 
     criterion: Literal["icl", "bic", "paper", "paper_rank", "paper_normalised"] = Field(
         "icl",
-        description="How K is chosen. icl: BIC plus label entropy; bic; paper: weighted raw sum of AIC, BIC and silhouette; "
-        "paper_rank: the same on ranks; paper_normalised: the same on one scale",
+        description="How K is chosen. icl: BIC plus label entropy; bic; paper: weighted raw sum of AIC, BIC and "
+        "silhouette; paper_rank: the same on ranks; paper_normalised: the same on one scale",
     )
     minimum_clusters: int = Field(1, ge=1, description="K_min; the paper's criteria start at 2")
     maximum_clusters: int = Field(16, ge=1, le=60, description="K_max")
@@ -77,20 +89,28 @@ class MixtureSettings(Settings):
     )
     weight_aic: float | None = Field(None, ge=0, description="w1 of Eq. 6, on AIC; none = 1, or 0.2 for paper_rank")
     weight_bic: float | None = Field(None, ge=0, description="w2 of Eq. 6, on BIC; none = 1, or 0.6 for paper_rank")
-    weight_silhouette: float | None = Field(None, ge=0, description="w3 of Eq. 6, on the silhouette; none = 1, or 0.2 for paper_rank")
+    weight_silhouette: float | None = Field(
+        None, ge=0, description="w3 of Eq. 6, on the silhouette; none = 1, or 0.2 for paper_rank"
+    )
     starts: int = Field(3, ge=1, le=100, description="k-means++ starts per K")
-    silhouette_sample: int = Field(2000, ge=100, description="Points above which the silhouette is sampled, stratified by cluster")
+    silhouette_sample: int = Field(
+        2000, ge=100, description="Points above which the silhouette is sampled, stratified by cluster"
+    )
     seed: int = Field(0, ge=0, description="Seed of the starts")
 
 
 class AnomaliesSettings(Settings):
     """Points far from their cluster (Zhang et al., Eqs. 8-9)."""
 
-    probability: float = Field(0.95, gt=0.5, lt=1, description="Quantile of the chi-squared law beyond which a point is an anomaly")
+    probability: float = Field(
+        0.95, gt=0.5, lt=1, description="Quantile of the chi-squared law beyond which a point is an anomaly"
+    )
     covariance: Literal["pooled", "paper"] = Field(
         "pooled", description="pooled: one covariance, of the core of all clusters; paper: each component's own"
     )
-    core: float = Field(0.5, gt=0.1, le=1, description="Share of the points nearest to their centres that makes the pooled covariance")
+    core: float = Field(
+        0.5, gt=0.1, le=1, description="Share of the points nearest to their centres that makes the pooled covariance"
+    )
 
 
 class ReferencesSettings(Settings):
@@ -102,11 +122,18 @@ class ReferencesSettings(Settings):
     candidates: int = Field(10, ge=1, description="Most central points whose windows are scored by paper")
     weight_mean: float = Field(1.0, ge=0, description="w1 of Eq. 11, on the mean Mahalanobis distance of the window")
     weight_variance: float = Field(1.0, ge=0, description="w2 of Eq. 11, on its variance")
-    wanted_points: int = Field(25, ge=1, description="Points that denoised wants before it goes deeper into the cluster")
-    equivalence_tolerance: float = Field(
-        0.005, ge=0, lt=1, description="1 - squared correlation of mean patterns below which denoised takes two clusters for one"
+    wanted_points: int = Field(
+        25, ge=1, description="Points that denoised wants before it goes deeper into the cluster"
     )
-    central_share: float = Field(0.75, gt=0, le=1, description="Share of a cluster's inner points, the most central, that denoised may use")
+    equivalence_tolerance: float = Field(
+        0.005,
+        ge=0,
+        lt=1,
+        description="1 - squared correlation of mean patterns below which denoised takes two clusters for one",
+    )
+    central_share: float = Field(
+        0.75, gt=0, le=1, description="Share of a cluster's inner points, the most central, that denoised may use"
+    )
 
 
 class FactorizationSettings(Settings):
@@ -114,19 +141,25 @@ class FactorizationSettings(Settings):
 
     form: Literal["noise_corrected", "paper"] = Field(
         "noise_corrected",
-        description="noise_corrected: noise of the references taken off, weights sum to one; paper: non-negative, free sum",
+        description="noise_corrected: noise of the references taken off, weights sum to one; paper: free sum",
     )
     reach_points: int = Field(
-        2, ge=0, le=100, description="A reference takes part in noise_corrected only this near to where it dominates [points]; 0 = everywhere"
+        3,
+        ge=0,
+        le=100,
+        description="noise_corrected: a reference takes part this near to where it dominates [points]; 0 = everywhere",
     )
     equivalence_tolerance: float = Field(
-        0.005, ge=0, lt=1, description="noise_corrected leaves out a reference that another equals but for this share of its energy"
-    )
-    mixed_tolerance: float = Field(
-        0.03,
+        0.005,
         ge=0,
         lt=1,
-        description="noise_corrected leaves out a reference that others mix to, but for this share of its energy; 0 = keep all",
+        description="noise_corrected leaves out a reference that another equals but for this share of its energy",
+    )
+    mixed_tolerance: float = Field(
+        0.06,
+        ge=0,
+        lt=1,
+        description="noise_corrected leaves out a reference that others mix to within this share of its energy; 0: none",
     )
 
 
@@ -137,11 +170,22 @@ class BoundariesSettings(Settings):
 class StitchingSettings(Settings):
     """Matching of regions inside tiles and across their seams."""
 
-    piece_similarity: float = Field(0.8, gt=0, lt=1, description="Correlation of noise-free mean patterns from which touching pieces are one")
-    region_similarity: float = Field(0.5, gt=0, lt=1, description="Correlation from which touching pieces belong to one region")
-    mixture_tolerance: float = Field(0.15, gt=0, lt=1, description="Share of a piece's signal that may stay unexplained by its neighbours in a mixture")
-    mixture_caution: float = Field(3.0, ge=0, description="Standard errors by which a piece must differ from mixtures of its neighbours")
-    caution: float = Field(1.0, ge=0, description="Standard errors taken off a similarity when pairs are ordered")
-    rounds: int = Field(4, ge=1, le=20, description="Rounds of refinement of the points")
-    reach: int = Field(3, ge=1, le=20, description="Distance up to which a point may join a piece [points]")
-    pure: float = Field(0.85, gt=0, lt=1, description="Share from which a point counts in its piece's mean")
+    piece_similarity: float = Field(
+        0.8, gt=0, lt=1, description="Correlation of noise-free mean patterns from which touching pieces are one [-]"
+    )
+    region_similarity: float = Field(
+        0.5, gt=0, lt=1, description="Correlation from which touching pieces belong to one region [-]"
+    )
+    mixture_tolerance: float = Field(
+        0.15, gt=0, lt=1, description="Share of a piece's signal that a mixture of its neighbours may leave unexplained [-]"
+    )
+    mixture_caution: float = Field(
+        3.0, ge=0, description="Standard errors by which a piece must differ from mixtures of its neighbours [-]"
+    )
+    caution: float = Field(1.0, ge=0, description="Standard errors taken off a similarity when pairs are ordered [-]")
+    rounds: int = Field(4, ge=2, le=20, description="Rounds in which the points are refined")
+    reach: int = Field(3, ge=1, le=10, description="Least distance up to which a point may join a piece [points]")
+    pure_share: float = Field(0.85, gt=0, lt=1, description="Share from which a point counts in its piece's mean [-]")
+    trusted_confidence: float = Field(
+        0.9, ge=0, le=1, description="Probability of its region from which a point is trusted [-]"
+    )

@@ -1,4 +1,4 @@
-"""Compiled loops of the stitching: sums by label, agglomeration of touching pieces, unmixing and labelling of points."""
+"""Compiled loops of the stitching: components, touching pairs, sums by label, agglomeration of touching pieces."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import heapq
 import math
 
 import numpy as np
-from numba import njit, prange
-
-NONE = -1
+from numba import njit
 
 
 @njit(cache=True)
@@ -107,7 +105,7 @@ def add_weighted(sums: np.ndarray, patterns: np.ndarray, labels: np.ndarray, wei
 
 
 @njit(cache=True, fastmath=True)
-def _dot(a: np.ndarray, b: np.ndarray) -> float:
+def dot_product(a: np.ndarray, b: np.ndarray) -> float:
     total = 0.0
     length = a.shape[0]
     start = 0
@@ -123,7 +121,14 @@ def _dot(a: np.ndarray, b: np.ndarray) -> float:
 
 @njit(cache=True)
 def similarity(
-    dot: float, energy_a: float, energy_b: float, count_a: float, count_b: float, noise: float, pixels: int, floor: float
+    dot: float,
+    energy_a: float,
+    energy_b: float,
+    count_a: float,
+    count_b: float,
+    noise: float,
+    pixels: int,
+    floor: float,
 ) -> tuple[float, float]:
     """Correlation of two means with the noise taken off, and its standard error.
 
@@ -197,7 +202,7 @@ def agglomerate(
     version = np.zeros(size, np.int64)
     energy = np.empty(size)
     for node in range(size):
-        energy[node] = _dot(sums[node], sums[node]) / counts[node] ** 2
+        energy[node] = dot_product(sums[node], sums[node]) / counts[node] ** 2
     edges = pairs.shape[0]
     target = np.empty(2 * edges, np.int64)
     following = np.full(2 * edges, -1, np.int64)
@@ -215,7 +220,7 @@ def agglomerate(
             else:
                 following[tail[node]] = index
             tail[node] = index
-        dot = _dot(sums[a], sums[b]) / (counts[a] * counts[b])
+        dot = dot_product(sums[a], sums[b]) / (counts[a] * counts[b])
         value, error = similarity(dot, energy[a], energy[b], counts[a], counts[b], noise, pixels, floor)
         if value >= tolerance:
             queue.append((-(value - caution * error), a, b, 0, 0, value, error))
@@ -230,7 +235,7 @@ def agglomerate(
         for pixel in range(pixels):
             sums[a, pixel] += sums[b, pixel]
         counts[a] += counts[b]
-        energy[a] = _dot(sums[a], sums[a]) / counts[a] ** 2
+        energy[a] = dot_product(sums[a], sums[a]) / counts[a] ** 2
         parent[b] = a
         version[a] += 1
         log[joins, 0], log[joins, 1], log[joins, 2], log[joins, 3], log[joins, 4] = a, b, value, error, counts[a]
@@ -254,10 +259,8 @@ def agglomerate(
             else:
                 mark[node] = joins
                 target[index] = node
-                dot = _dot(sums[a], sums[node]) / (counts[a] * counts[node])
-                value, error = similarity(
-                    dot, energy[a], energy[node], counts[a], counts[node], noise, pixels, floor
-                )
+                dot = dot_product(sums[a], sums[node]) / (counts[a] * counts[node])
+                value, error = similarity(dot, energy[a], energy[node], counts[a], counts[node], noise, pixels, floor)
                 if value >= tolerance:
                     heapq.heappush(
                         queue, (-(value - caution * error), a, node, version[a], version[node], value, error)
@@ -267,287 +270,3 @@ def agglomerate(
     for node in range(size):
         parent[node] = _find(parent, node)
     return parent, log[:joins]
-
-
-@njit(cache=True)
-def nonnegative_weights(gram: np.ndarray, projection: np.ndarray, weights: np.ndarray) -> None:
-    """Non-negative least squares from the normal equations by cyclic coordinate descent, in place."""
-    size = projection.shape[0]
-    for _ in range(200):
-        change = 0.0
-        for k in range(size):
-            gradient = projection[k]
-            for j in range(size):
-                if j != k:
-                    gradient -= gram[k, j] * weights[j]
-            value = max(gradient / gram[k, k], 0.0)
-            change = max(change, abs(value - weights[k]))
-            weights[k] = value
-        if change < 1e-4:
-            break
-
-
-@njit(cache=True)
-def _keep_significant(
-    gram: np.ndarray, projection: np.ndarray, weights: np.ndarray, found: np.ndarray, size: int, noise: float
-) -> int:
-    """Move the strongest piece and those with a weight beyond 2.5 standard errors to the front; returns their number."""
-    best = 0
-    for k in range(size):
-        if weights[k] > weights[best]:
-            best = k
-    kept = 0
-    for k in range(size):
-        if k == best or weights[k] > 2.5 * math.sqrt(noise / gram[k, k]):
-            for j in range(size):
-                gram[kept, j], gram[k, j] = gram[k, j], gram[kept, j]
-            for j in range(size):
-                gram[j, kept], gram[j, k] = gram[j, k], gram[j, kept]
-            projection[kept], projection[k] = projection[k], projection[kept]
-            weights[kept], weights[k] = weights[k], weights[kept]
-            found[kept], found[k] = found[k], found[kept]
-            if best == kept:
-                best = k
-            elif best == k:
-                best = kept
-            kept += 1
-    return kept
-
-
-@njit(cache=True, parallel=True)
-def unmix_points(
-    projection: np.ndarray,
-    energy: np.ndarray,
-    gram: np.ndarray,
-    pieces: np.ndarray,
-    self_noise: np.ndarray,
-    member: np.ndarray,
-    region_of: np.ndarray,
-    void: np.ndarray,
-    row_offset: int,
-    column_offset: int,
-    height: int,
-    width: int,
-    reach_y: int,
-    reach_x: int,
-    noise: float,
-    pixels: int,
-    labels_out: np.ndarray,
-    weights_out: np.ndarray,
-    error_out: np.ndarray,
-    unexplained_out: np.ndarray,
-    residual: np.ndarray,
-    means: np.ndarray,
-) -> None:
-    """Weights of the pieces near each point of a block, summed over regions, strongest first.
-
-    ``pieces`` is the map of piece indices local to the block with its halo (-1 = none); ``projection`` (points, pieces) holds
-    the products of the patterns with the piece means, ``gram`` those of the means with the noise taken off the diagonal,
-    ``member`` the local piece in whose mean each point took part and ``self_noise`` (points,) the noise energy this adds.
-    """
-    slots = labels_out.shape[2]
-    for point in prange(height * width):
-        y, x = point // width, point % width
-        cy, cx = y + row_offset, x + column_offset
-        found = np.empty(24, np.int64)
-        seen = np.zeros(24, np.int64)
-        size = 0
-        for reach in range(max(reach_y, reach_x) + 1):
-            for dy in range(-min(reach, reach_y), min(reach, reach_y) + 1):
-                for dx in range(-min(reach, reach_x), min(reach, reach_x) + 1):
-                    if max(abs(dy), abs(dx)) != reach:
-                        continue
-                    yy, xx = cy + dy, cx + dx
-                    if yy < 0 or xx < 0 or yy >= pieces.shape[0] or xx >= pieces.shape[1]:
-                        continue
-                    piece = pieces[yy, xx]
-                    if piece < 0:
-                        continue
-                    known = False
-                    for k in range(size):
-                        if found[k] == piece:
-                            known = True
-                            seen[k] += 1
-                    if not known and size < 24:
-                        found[size] = piece
-                        seen[size] = 1
-                        size += 1
-        for slot in range(slots):
-            labels_out[y, x, slot] = -1
-            weights_out[y, x, slot] = 0.0
-        error_out[y, x] = 1.0
-        unexplained_out[y, x] = energy[point] - pixels * noise
-        if size == 0:
-            continue
-        local = np.empty((size, size))
-        right = np.empty(size)
-        weights = np.zeros(size)
-        for k in range(size):
-            right[k] = projection[point, found[k]]
-            if void[found[k]]:
-                right[k] = 0.0
-            if void[found[k]]:
-                pass
-            elif member[point] == found[k]:
-                right[k] -= self_noise[point]
-            for j in range(size):
-                local[k, j] = gram[found[k], found[j]]
-                if k != j and (void[found[k]] or void[found[j]]):
-                    local[k, j] = 0.0
-        nonnegative_weights(local, right, weights)
-        size = _keep_significant(local, right, weights, found, size, noise)
-        local, right, weights = local[:size, :size], right[:size], weights[:size]
-        nonnegative_weights(local, right, weights)
-        explained = 0.0
-        for k in range(size):
-            explained += 2.0 * weights[k] * right[k]
-            for j in range(size):
-                explained -= weights[k] * weights[j] * local[k, j]
-        unexplained_out[y, x] = energy[point] - pixels * noise - explained
-        for k in range(size):
-            if weights[k] > 0.0 and not void[found[k]]:
-                factor = np.float32(weights[k])
-                for pixel in range(pixels):
-                    residual[point, pixel] -= factor * means[found[k], pixel]
-        total = 0.0
-        for k in range(size):
-            total += weights[k]
-        for k in range(size):
-            if void[found[k]]:  # what the others do not make up to one is a share without signal
-                weights[k] = max(1.0 - total, 0.0)
-                total += weights[k]
-        if total <= 0.0:
-            continue
-        # the strongest piece of each region stands for it
-        regions = np.empty(size, np.int64)
-        share = np.zeros(size)
-        best_piece = np.empty(size, np.int64)
-        best_weight = np.zeros(size)
-        groups = 0
-        for k in range(size):
-            region = region_of[found[k]]
-            group = -1
-            for g in range(groups):
-                if regions[g] == region:
-                    group = g
-            if group < 0:
-                group = groups
-                regions[group] = region
-                groups += 1
-                best_weight[group] = -1.0
-            share[group] += weights[k] / total
-            if weights[k] > best_weight[group]:
-                best_weight[group] = weights[k]
-                best_piece[group] = k
-        order = np.argsort(-share[:groups])
-        for slot in range(min(slots, groups)):
-            group = order[slot]
-            labels_out[y, x, slot] = found[best_piece[group]]
-            weights_out[y, x, slot] = share[group]
-        first = best_piece[order[0]]
-        distance = local[first, first]
-        if groups > 1:
-            second = best_piece[order[1]]
-            distance += local[second, second] - 2.0 * local[first, second]
-        distance = max(distance, 0.05 * local[first, first])
-        error_out[y, x] = math.sqrt(noise / distance)
-
-
-@njit(cache=True)
-def _log_normal_distribution(value: float) -> float:
-    if value < -6.0:
-        return -0.5 * value * value - math.log(-value) - 0.9189385332046727
-    return math.log(0.5 * math.erfc(-value / 1.4142135623730951))
-
-
-@njit(cache=True)
-def _support(regions: np.ndarray, y: int, x: int, region: int) -> float:
-    """Length-weighted number of the eight neighbours that belong to the region."""
-    total = 0.0
-    for dy in range(-1, 2):
-        for dx in range(-1, 2):
-            if (dy != 0 or dx != 0) and 0 <= y + dy < regions.shape[0] and 0 <= x + dx < regions.shape[1]:
-                if regions[y + dy, x + dx] == region:
-                    total += 1.0 if dy == 0 or dx == 0 else 0.7071067811865476
-    return total
-
-
-@njit(cache=True)
-def pseudo_likelihood(regions: np.ndarray, candidates: np.ndarray, strength: float) -> float:
-    """Logarithm of the pseudo-likelihood of a label field under a Potts model of the given strength."""
-    total = 0.0
-    for y in range(regions.shape[0]):
-        for x in range(regions.shape[1]):
-            if regions[y, x] < 0 or candidates[y, x, 1] < 0:
-                continue
-            scale = 0.0
-            for slot in range(candidates.shape[2]):
-                if candidates[y, x, slot] >= 0:
-                    scale += math.exp(strength * _support(regions, y, x, candidates[y, x, slot]))
-            total += strength * _support(regions, y, x, regions[y, x]) - math.log(max(scale, 1e-300))
-    return total
-
-
-@njit(cache=True)
-def conditional_modes(
-    regions: np.ndarray, candidates: np.ndarray, weights: np.ndarray, error: np.ndarray, strength: float, sweeps: int
-) -> np.ndarray:
-    """Iterated conditional modes of the Potts model on the unmixing weights; ``regions`` is changed in place.
-
-    The likelihood of a region is the probability that its weight is the largest, given the weights' standard error.
-    Returns the posterior probability of each point's label given its neighbours.
-    """
-    rows, columns, slots = candidates.shape
-    probability = np.zeros((rows, columns), np.float32)
-    values = np.empty(slots)
-    for sweep in range(sweeps + 1):
-        changed = 0
-        for y in range(rows):
-            for x in range(columns):
-                if candidates[y, x, 0] < 0:
-                    continue
-                best, best_slot, used = -1e300, 0, 0
-                for slot in range(slots):
-                    if candidates[y, x, slot] < 0:
-                        break
-                    rival = 0.0
-                    for other in range(slots):
-                        if other != slot and candidates[y, x, other] >= 0:
-                            rival = max(rival, weights[y, x, other])
-                    margin = (weights[y, x, slot] - rival) / (2.0 * error[y, x])
-                    values[slot] = _log_normal_distribution(margin) + strength * _support(
-                        regions, y, x, candidates[y, x, slot]
-                    )
-                    used += 1
-                    if values[slot] > best:
-                        best, best_slot = values[slot], slot
-                if sweep < sweeps:
-                    if regions[y, x] != candidates[y, x, best_slot]:
-                        regions[y, x] = candidates[y, x, best_slot]
-                        changed += 1
-                else:
-                    scale = 0.0
-                    own = 0.0
-                    for slot in range(used):
-                        share = math.exp(values[slot] - best)
-                        scale += share
-                        if candidates[y, x, slot] == regions[y, x]:
-                            own = share
-                    probability[y, x] = own / scale
-        if changed == 0 and sweep < sweeps:
-            continue
-    return probability
-
-
-@njit(cache=True, parallel=True)
-def neighbour_products(residual: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Products of the residuals of neighbouring points, along x and along y: what they share is signal, not noise."""
-    along_x = np.zeros((height, width - 1))
-    along_y = np.zeros((height - 1, width))
-    for y in prange(height):
-        for x in range(width):
-            if x + 1 < width:
-                along_x[y, x] = _dot(residual[y * width + x], residual[y * width + x + 1])
-            if y + 1 < height:
-                along_y[y, x] = _dot(residual[y * width + x], residual[(y + 1) * width + x])
-    return along_x, along_y

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from microstructure_assets.methods.parallel import block_bounds, map_blocks, single_blas_thread, worker_count
+from microstructure_assets.methods.block_iteration import block_iteration
+from microstructure_assets.methods.eigenvectors import leading_eigenvectors, signed, variance_ratio
+from microstructure_assets.methods.parallel import block_bounds, in_waves, map_blocks, single_blas_thread
+from microstructure_assets.methods.scatter import ScatterMatrix
 
 if TYPE_CHECKING:
     from microstructure_assets.methods.settings import SubspaceSettings
-
-Item = TypeVar("Item")
 
 BLOCK_BYTES = 32 << 20
 # Up to here the p x p scatter matrix (134 MB in float64) is streamed exactly.
@@ -22,7 +23,8 @@ SCATTER_PIXEL_LIMIT = 4096
 # A scan of fewer points than this is held in memory and takes the Gram route.
 SMALL_SCAN_POINTS = 1500
 SMALL_SCAN_BYTES = 256 << 20
-OVERSAMPLING = 10
+# Patterns projected at a time: enough to use the loadings more than once, few enough to copy.
+PROJECTED_POINTS = 128
 
 
 @dataclass(frozen=True)
@@ -105,77 +107,10 @@ class ScanSubspace:
             return score, (np.maximum(left, 0) / max(1, block.shape[1])).astype(np.float32)
 
         with single_blas_thread():
-            parts = map_blocks(run, block_bounds(len(block), _rows_per_block(block.shape[1])))
+            parts = map_blocks(run, block_bounds(len(block), PROJECTED_POINTS))
         if not parts:
             return np.empty((0, len(self.loading)), np.float32), np.empty(0, np.float32)
         return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-
-
-class ScatterMatrix:
-    """Exact second moments of patterns that arrive in blocks; two of them can be merged.
-
-    Products of blocks are float32, their sum float64, about a provisional mean (that of the first block) so that a
-    large common pattern costs no digits. Merging is associative and commutative up to rounding [1]_.
-
-    Parameters
-    ----------
-    pixel_count : int
-
-    Attributes
-    ----------
-    count : int
-        Number of patterns so far.
-
-    References
-    ----------
-    .. [1] E. Schubert, M. Gertz, Numerically stable parallel computation of (co-)variance, SSDBM 2018.
-    """
-
-    def __init__(self, pixel_count: int) -> None:
-        self.count = 0
-        self._shift = np.zeros(pixel_count, np.float32)
-        self._sum = np.zeros(pixel_count)
-        self._scatter = np.zeros((pixel_count, pixel_count))
-
-    def add(self, block: np.ndarray) -> None:
-        """Add patterns, ``(m, p)`` float32."""
-        if not len(block):
-            return
-        if self.count == 0:
-            self._shift = block.mean(axis=0, dtype=np.float64).astype(np.float32)
-        self.count += len(block)
-
-        def product(bound: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-            centred = block[bound[0] : bound[1]] - self._shift
-            return centred.sum(axis=0, dtype=np.float64), centred.T @ centred
-
-        with single_blas_thread():
-            for total, scatter in _in_waves(product, block_bounds(len(block), 2048)):
-                self._sum += total
-                self._scatter += scatter
-
-    def merged(self, other: ScatterMatrix) -> ScatterMatrix:
-        """The second moments of the patterns of both."""
-        if not self.count or not other.count:
-            return self if self.count else other
-        result = ScatterMatrix(len(self._sum))
-        offset = other._shift.astype(np.float64) - self._shift
-        cross = np.outer(other._sum, offset)
-        result.count = self.count + other.count
-        result._shift = self._shift
-        result._sum = self._sum + other._sum + other.count * offset
-        result._scatter = self._scatter + other._scatter + cross + cross.T + other.count * np.outer(offset, offset)
-        return result
-
-    @property
-    def mean(self) -> np.ndarray:
-        """Mean pattern, ``(p,)`` float64."""
-        return self._shift + self._sum / max(1, self.count)
-
-    def covariance(self) -> np.ndarray:
-        """Covariance normalised by n − 1, ``(p, p)`` float64."""
-        correction = np.outer(self._sum, self._sum / max(1, self.count))
-        return (self._scatter - correction) / max(1, self.count - 1)
 
 
 def principal_components(patterns: np.ndarray, component_limit: int, *, seed: int = 0) -> PrincipalComponents:
@@ -264,7 +199,12 @@ def scan_subspace(
         )
     if settings.route == "block" or pixel_count > SCATTER_PIXEL_LIMIT:
         del start, rest
-        return _block_iteration(lambda: _checked(read_blocks(), pixel_count), pixel_count, settings)
+        variance, vector, mean, total = block_iteration(
+            lambda: _checked(read_blocks(), pixel_count), pixel_count, settings.component_count, settings.seed
+        )
+        loading, _ = signed(vector.T.astype(np.float32))
+        ratio = variance_ratio(variance, total)
+        return ScanSubspace(loading, mean.astype(np.float32), variance, ratio, total, "block")
     scatter = ScatterMatrix(pixel_count)
     for block in chain(start, rest):
         scatter.add(block)
@@ -272,9 +212,11 @@ def scan_subspace(
     total = float(np.trace(covariance))
     with single_blas_thread():
         count = min(settings.component_count, scatter.count - 1, pixel_count)
-        variance, vector = _leading_eigenvectors(covariance, count, settings.seed)
-    loading = _signed(vector.T.astype(np.float32))[0]
-    return ScanSubspace(loading, scatter.mean.astype(np.float32), variance, _ratio(variance, total), total, "scatter")
+        variance, vector = leading_eigenvectors(covariance, count, settings.seed)
+    loading = signed(vector.T.astype(np.float32))[0]
+    return ScanSubspace(
+        loading, scatter.mean.astype(np.float32), variance, variance_ratio(variance, total), total, "scatter"
+    )
 
 
 def _gram_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: int) -> PrincipalComponents:
@@ -286,10 +228,10 @@ def _gram_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: int) -
         return centred @ centred.T
 
     gram = np.zeros((number, number))
-    for part in _in_waves(product, blocks):
+    for part in in_waves(product, blocks):
         gram += part
     total = float(np.trace(gram)) / max(1, number - 1)
-    energy, vector = _leading_eigenvectors(gram, count, seed)
+    energy, vector = leading_eigenvectors(gram, count, seed)
     length = np.sqrt(energy)
     # Directions without energy have no loading: dividing by their length would blow up rounding errors.
     inverse = np.divide(
@@ -300,10 +242,10 @@ def _gram_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: int) -
     def load(bound: tuple[int, int]) -> np.ndarray:
         return factor @ (patterns[:, bound[0] : bound[1]] - mean[bound[0] : bound[1]])
 
-    loading, sign = _signed(np.concatenate(map_blocks(load, blocks), axis=1))
+    loading, sign = signed(np.concatenate(map_blocks(load, blocks), axis=1))
     score = (vector * np.where(inverse > 0, length, 0.0) * sign).astype(np.float32)
     variance = energy / max(1, number - 1)
-    return PrincipalComponents(score, variance, _ratio(variance, total), loading, mean, total)
+    return PrincipalComponents(score, variance, variance_ratio(variance, total), loading, mean, total)
 
 
 def _covariance_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: int) -> PrincipalComponents:
@@ -315,79 +257,14 @@ def _covariance_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: 
 
     blocks = block_bounds(number, max(1024, min(8192, BLOCK_BYTES // (4 * pixels))))
     covariance = np.zeros((pixels, pixels))
-    for part in _in_waves(product, blocks):
+    for part in in_waves(product, blocks):
         covariance += part
     covariance /= max(1, number - 1)
     total = float(np.trace(covariance))
-    variance, vector = _leading_eigenvectors(covariance, count, seed)
-    loading, _ = _signed(vector.T.astype(np.float32))
+    variance, vector = leading_eigenvectors(covariance, count, seed)
+    loading, _ = signed(vector.T.astype(np.float32))
     score = np.concatenate(map_blocks(lambda bound: (patterns[bound[0] : bound[1]] - mean) @ loading.T, blocks))
-    return PrincipalComponents(score, variance, _ratio(variance, total), loading, mean, total)
-
-
-def _block_iteration(
-    read_blocks: Callable[[], Iterable[np.ndarray]], pixels: int, settings: SubspaceSettings
-) -> ScanSubspace:
-    """Three passes: sketch, one power step, and a Nyström approximation from the last product."""
-    width = min(settings.component_count + OVERSAMPLING, pixels)
-    basis = np.random.default_rng(settings.seed).standard_normal((pixels, width)).astype(np.float32)
-    image, number, mean, total = _apply_covariance(read_blocks(), basis, None)
-    if number < 2:
-        raise ValueError(f"read_blocks: found {number} pattern, expected at least 2")
-    for _ in range(2):
-        with single_blas_thread():
-            basis = np.linalg.qr(image)[0].astype(np.float32)
-        image, number, mean, total = _apply_covariance(read_blocks(), basis, mean)
-    with single_blas_thread():
-        variance, vector = _nystrom(basis.astype(np.float64), image)
-    count = min(settings.component_count, number - 1, pixels)
-    loading = _signed(vector[:, :count].T.astype(np.float32))[0]
-    variance = variance[:count]
-    return ScanSubspace(loading, mean.astype(np.float32), variance, _ratio(variance, total), total, "block")
-
-
-def _apply_covariance(
-    blocks: Iterable[np.ndarray], basis: np.ndarray, mean: np.ndarray | None
-) -> tuple[np.ndarray, int, np.ndarray, float]:
-    """Covariance times `basis`, number of patterns, mean and total variance, in one pass."""
-    image = np.zeros(basis.shape)
-    shift, total, energy, number = mean, np.zeros(len(basis)), 0.0, 0
-    for block in blocks:
-        if shift is None:
-            shift = block.mean(axis=0, dtype=np.float64)
-        around = shift.astype(np.float32)
-
-        def product(bound: tuple[int, int], block: np.ndarray = block, around: np.ndarray = around) -> tuple:
-            centred = block[bound[0] : bound[1]] - around
-            squares = float(np.einsum("ij,ij->", centred, centred, dtype=np.float64))
-            return centred.T @ (centred @ basis), centred.sum(axis=0, dtype=np.float64), squares
-
-        with single_blas_thread():
-            for part, part_total, part_energy in _in_waves(
-                product, block_bounds(len(block), _rows_per_block(len(basis)))
-            ):
-                image += part
-                total += part_total
-                energy += part_energy
-        number += len(block)
-    if shift is None:
-        raise ValueError("read_blocks: found no patterns")
-    offset = total / number
-    image -= np.outer(total, offset @ basis)
-    variance = (energy - number * float(offset @ offset)) / max(1, number - 1)
-    return image / max(1, number - 1), number, shift.astype(np.float32) + offset, variance
-
-
-def _nystrom(basis: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues and vectors of ``image (basisᵀ image)⁻¹ imageᵀ``, strongest first."""
-    shift = 1e-9 * np.linalg.norm(image)
-    image = image + shift * basis
-    core = basis.T @ image
-    value, vector = np.linalg.eigh((core + core.T) / 2)
-    # Directions at the level of the float32 products carry nothing but rounding.
-    inverse = np.where(value > 1e-7 * value[-1], 1 / np.sqrt(np.maximum(value, 1e-300)), 0.0)
-    left, length, _ = np.linalg.svd(image @ (vector * inverse), full_matrices=False)
-    return np.maximum(length**2 - shift, 0), left
+    return PrincipalComponents(score, variance, variance_ratio(variance, total), loading, mean, total)
 
 
 def _incremental(
@@ -411,56 +288,11 @@ def _incremental(
         model = model or IncrementalPCA(min(settings.component_count, len(waiting) - 1, pixels))
         model.partial_fit(waiting)
     total = float(np.sum(model.var_) * model.n_samples_seen_ / (model.n_samples_seen_ - 1))
-    loading = _signed(model.components_.astype(np.float32))[0]
+    loading = signed(model.components_.astype(np.float32))[0]
     variance = np.asarray(model.explained_variance_, np.float64)
-    return ScanSubspace(loading, model.mean_.astype(np.float32), variance, _ratio(variance, total), total, "ipca")
-
-
-def _leading_eigenvectors(matrix: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Largest eigenvalues (not negative) and their vectors of a symmetric matrix, strongest first."""
-    size = len(matrix)
-    if count == 0:
-        return np.empty(0), np.empty((size, 0))
-    if size > 200 and count * 8 < size:
-        from scipy.sparse.linalg import ArpackError, eigsh
-
-        start = np.random.default_rng(seed).standard_normal(size)
-        try:
-            value, vector = eigsh(matrix, count, v0=start)
-            order = np.argsort(-value, kind="stable")
-            return np.maximum(value[order], 0), vector[:, order]
-        except ArpackError:
-            pass
-    from scipy.linalg import eigh
-
-    value, vector = eigh(matrix, subset_by_index=(size - count, size - 1), check_finite=False)
-    return np.maximum(value[::-1], 0), vector[:, ::-1]
-
-
-def _signed(loading: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Loadings with their entry of largest absolute value positive, and the signs that were applied."""
-    rows = np.arange(len(loading))
-    sign = (
-        np.where(loading[rows, np.abs(loading).argmax(axis=1)] < 0, -1.0, 1.0)
-        if loading.size
-        else np.ones(len(loading))
+    return ScanSubspace(
+        loading, model.mean_.astype(np.float32), variance, variance_ratio(variance, total), total, "ipca"
     )
-    return loading * sign[:, None].astype(loading.dtype), sign
-
-
-def _ratio(variance: np.ndarray, total: float) -> np.ndarray:
-    return variance / total if total > 0 else np.zeros_like(variance)
-
-
-def _rows_per_block(pixels: int) -> int:
-    return max(16, (8 << 20) // (4 * pixels))
-
-
-def _in_waves(function: Callable[[tuple[int, int]], Item], blocks: Sequence[tuple[int, int]]) -> Iterator[Item]:
-    """Results in the order of the blocks, no more of them alive at a time than there are threads."""
-    wave = worker_count()
-    for start in range(0, len(blocks), wave):
-        yield from map_blocks(function, blocks[start : start + wave])
 
 
 def _checked(blocks: Iterable[np.ndarray], pixels: int) -> Iterator[np.ndarray]:

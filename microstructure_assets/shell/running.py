@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from microstructure_assets import progress
-from microstructure_assets.shell.showing import print_summary
+from microstructure_assets.shell.showing import heads_of, print_summary
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.names import scan_name, slugify
@@ -36,6 +36,7 @@ def characterize_scan(
         layers.check(changes)
         open_scan(path, layers.preview("acquisition", changes))  # refuse a bad file before anything is registered
     registry.register(scan, path, instrument)
+    before = heads_of(home, scan)
     with open_instance(home) as instance:
         register_scan(instance, scan)
         if changes:
@@ -46,7 +47,7 @@ def characterize_scan(
                 run_characterize(instance, scan, "DEBUG" if verbose else "CRITICAL")
             except JobFailed as failure:
                 raise root_cause(failure) from None
-    print_summary(home, scan, time.perf_counter() - started)
+    print_summary(home, scan, before, time.perf_counter() - started)
 
 
 def change_settings(home: Home, scan: str, slot: str | None, changes: Mapping[str, Any]) -> None:

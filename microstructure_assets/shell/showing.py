@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import click
@@ -13,7 +12,7 @@ from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.names import SLOTS
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.scans import ScanRegistry
-from microstructure_assets.store.store import Store
+from microstructure_assets.store.store import Head, Store
 from microstructure_assets.store.tiles import TileUnknown, tile_of
 
 
@@ -102,8 +101,8 @@ def artifact_path(home: Home, scan: str, asset: str, tile: str | None, part: str
     return parts[part]
 
 
-def print_summary(home: Home, scan: str, seconds: float) -> None:
-    """What was found, in a few lines."""
+def print_summary(home: Home, scan: str, before: dict[tuple[str, str | None], Head], seconds: float) -> None:
+    """What was found, and what was computed since `before`, in a few lines."""
     store, recipes = Store(home), Recipes(Store(home), scan)
     manifest, tiling = store.read(scan, "scan_manifest").document(), store.read(scan, "analysis_tiling").attributes
     found = store.read(scan, "segmentation_map").attributes
@@ -123,17 +122,22 @@ def print_summary(home: Home, scan: str, seconds: float) -> None:
     )
     click.echo(f"  anomalies {100 * sum(anomalies) / len(anomalies):.1f} % of points (5 % expected by construction)")
     click.echo(f"  trusted {100 * found['trusted_share']:.1f} % of points")
-    click.echo(f"  {seconds:.1f} s")
+    click.echo(f"  {_what_was_done(before, heads_of(home, scan))}; {seconds:.1f} s")
     click.echo(f"report: {store.read(scan, 'scan_report').path}")
     click.echo("web UI: make ui, or microstructure ui")
 
 
-def count_reasons(home: Home, scan: str) -> Counter[str]:
-    """How many artifacts of the scan stand for each reason."""
+def heads_of(home: Home, scan: str) -> dict[tuple[str, str | None], Head]:
+    """The head of every artifact of the scan that stands."""
     recipes = Recipes(Store(home), scan)
-    reasons: Counter[str] = Counter()
-    for spec in ARTIFACTS:
-        for tile in recipes.tiles() if spec.per == "tile" else [None]:
-            head = recipes.store.head(scan, spec.name, tile)
-            reasons[head.reason if head else "missing"] += 1
-    return reasons
+    places = [(spec.name, tile) for spec in ARTIFACTS for tile in (recipes.tiles() if spec.per == "tile" else [None])]
+    heads = {(name, tile): recipes.store.head(scan, name, tile) for name, tile in places}
+    return {place: head for place, head in heads.items() if head is not None}
+
+
+def _what_was_done(before: dict[tuple[str, str | None], Head], after: dict[tuple[str, str | None], Head]) -> str:
+    changed = [head for place, head in after.items() if before.get(place) != head]
+    computed = sum(not head.reason.startswith("reused") for head in changed)
+    if not computed:
+        return "nothing was recomputed, everything is current"
+    return f"{computed} artifacts computed, {len(after) - computed} reused"

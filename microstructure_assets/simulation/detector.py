@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 CALIBRATION_ROUNDS = 12
+LARGEST_DOSE = 1e12
 CALIBRATION_PIXELS = 400_000
 
 
@@ -188,7 +189,8 @@ def calibrate(
         ratio = root_mean_square(noise) / root_mean_square(signal)
         if settings.noise_nu == 0 or abs(ratio / settings.noise_nu - 1) < 0.003:
             break
-        detector = replace(detector, dose_electrons=detector.dose_electrons * (ratio / settings.noise_nu) ** 2)
+        dose = detector.dose_electrons * (ratio / settings.noise_nu) ** 2
+        detector = replace(detector, dose_electrons=min(dose, LARGEST_DOSE))
     calibration = Calibration(
         detector=detector,
         noise_nu=root_mean_square(noise) / root_mean_square(signal),
@@ -244,15 +246,15 @@ def _with_gain(detector: Detector, settings: TwinSettings, noisy: NDArray[np.flo
 
 
 def _check(settings: TwinSettings, calibration: Calibration) -> None:
-    if settings.noise_nu > 0 and abs(calibration.noise_nu / settings.noise_nu - 1) > 0.05:
-        raise ValueError(
-            f"noise_nu is {settings.noise_nu}, but {calibration.noise_nu:.3g} is what {settings.bit_depth} bits and "
-            f"a band signal of {calibration.band_signal_grey_levels:.3g} grey levels allow; "
-            "raise noise_nu, band_contrast or bit_depth"
-        )
     if calibration.clipped_share > settings.clipped_share_limit:
         what = "gain is set" if settings.gain is not None else "gain is automatic"
         raise ValueError(
             f"{what} and clips {calibration.clipped_share:.2g} of the pixels, more than clipped_share_limit = "
             f"{settings.clipped_share_limit:.2g}; lower gain, or raise dark_level or the limit"
+        )
+    if settings.noise_nu > 0 and abs(calibration.noise_nu / settings.noise_nu - 1) > 0.05:
+        raise ValueError(
+            f"noise_nu is {settings.noise_nu}, but {calibration.noise_nu:.3g} is what {settings.bit_depth} bits and "
+            f"a band signal of {calibration.band_signal_grey_levels:.3g} grey levels allow; "
+            "raise noise_nu, band_contrast or bit_depth"
         )

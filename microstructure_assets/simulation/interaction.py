@@ -21,13 +21,13 @@ def margin_points(fwhm_points: float) -> int:
 def kernel(fwhm_points: float, sub_points: int) -> Float64:
     """Weight of the samples around a point, summing to one: the Gaussian's integral over each sample's cell.
 
-    Shape ((2·margin + 1)·sub_points,); for a width of zero the sample at the point's own position.
+    Shape ((2·margin + 1)·sub_points,); for a width below a thousandth the sample at the point's own position.
     """
     from scipy.special import erf
 
     margin = margin_points(fwhm_points)
     samples = (2 * margin + 1) * sub_points
-    if fwhm_points == 0:
+    if fwhm_points < 1e-3:
         weights = np.zeros(samples)
         weights[samples // 2] = 1.0
         return weights

@@ -166,7 +166,7 @@ class TwinSettings(Settings):
         0.02,
         ge=0,
         lt=0.5,
-        description="Lowest grey level at no signal as a share of full scale; raised for readout noise with automatic gain",
+        description="Grey level at no signal as a share of full scale; automatic gain raises it for readout noise",
     )
     clipped_share_limit: float = Field(
         1e-4, gt=0, le=0.05, description="Largest allowed share of saturated or zeroed pixels"

@@ -172,12 +172,13 @@ def lambert_patterns(coefficients: NDArray[np.complex128], half_size: int = HALF
     out = np.zeros((2, *ring.shape), dtype=np.float32)
     orders = np.flatnonzero(coefficients.any(axis=1))
     factor = np.where(orders == 0, 1.0, 2.0)
-    place = [np.nonzero(ring == k) for k in rings]
-    for hemisphere, sign in enumerate((1.0, -1.0)):
-        sums = legendre_sums(coefficients, sign * cosines)[orders] * factor[:, None]
-        for k, pixels in enumerate(place):
-            phase = np.exp(1j * longitude[pixels][:, None] * orders[None, :])
-            out[hemisphere][pixels] = (phase @ sums[:, k]).real
+    both = legendre_sums(coefficients, np.concatenate([cosines, -cosines]))[orders] * factor[:, None]
+    sums = both.reshape(len(orders), 2, len(rings))
+    for k in rings:
+        pixels = np.nonzero(ring == k)
+        angle = longitude[pixels][:, None] * orders[None, :]
+        part = np.cos(angle) @ sums[:, :, k].real - np.sin(angle) @ sums[:, :, k].imag
+        out[:, pixels[0], pixels[1]] = part.T
     return out
 
 

@@ -150,18 +150,24 @@ def _crystal_map(rows: int, columns: int, step_um: float, phases: list[Any]) -> 
         scan_unit="um",
     )
     tree: dict[str, Any] = crystalmap2dict(empty)
-    listed = PhaseList({-1: "not_indexed", **{index + 1: phase for index, phase in enumerate(phases)}})
+    listed = PhaseList(phases, ids=list(range(1, len(phases) + 1)))
+    listed.add_not_indexed()
     tree["header"]["phases"] = phaselist2dict(listed)
     return {"manufacturer": "orix", "version": orix.__version__, "crystal_map": tree}
 
 
 def write_tiff_folder(
-    source: Rows, path: Path, naming: Literal["number", "xy"], block_rows: int, advance: Callable[[int], None]
+    source: Rows,
+    path: Path,
+    static_background: NDArray[Any],
+    naming: Literal["number", "xy"],
+    block_rows: int,
+    advance: Callable[[int], None],
 ) -> None:
     """Write one uncompressed TIFF per point into the new folder ``path``.
 
     Names count the points row by row from zero (``pattern_000123.tif``) or carry the position
-    (``pattern_x0003_y0001.tif``).
+    (``pattern_x0003_y0001.tif``). The static background lies among them as ``static_background.tif``.
 
     Raises
     ------
@@ -188,6 +194,7 @@ def write_tiff_folder(
             tifffile.imwrite(partial / name, pattern, photometric="minisblack", metadata=None)
 
     try:
+        tifffile.imwrite(partial / "static_background.tif", static_background, photometric="minisblack", metadata=None)
         with ThreadPoolExecutor(max_workers=2) as pool:
             for start in range(0, rows, block_rows):
                 stop = min(start + block_rows, rows)

@@ -130,7 +130,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             Variable("loading", ("k", "dy", "dx"), "1", "orthonormal components"),
             Variable("score", ("y", "x", "k"), "intensity", "coordinates of each pattern"),
             Variable("explained_variance_ratio", ("k",), "1", "share of the total variance"),
-            Variable("residual_energy", YX, "1", "share of each pattern's energy outside the subspace"),
+            Variable("residual_energy", YX, "intensity²", "mean square per pixel outside the subspace"),
         ),
     ),
     ArtifactSpec(
@@ -291,6 +291,11 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
                 "regions",
                 ("region", "point_count", "area_um2", "equivalent_diameter_um", "centroid_y_um", "centroid_x_um"),
                 "A row per region",
+            ),
+            Table(
+                "links",
+                ("region_a", "region_b", "points_a", "points_b", "similarity", "similarity_std"),
+                "A row per pair of touching pieces: how alike their mean patterns are, the noise taken off",
             ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""`docs/artifacts.md` as the contract says it: `python -m microstructure_assets.store.contract_page docs/artifacts.md`."""
+"""`docs/artifacts.md` as the contract says it; `make docs` writes it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ parquet files that `pandas.read_parquet` and the DuckDB views of the same name r
 microstructure path SCAN ARTIFACT [--tile t03] [--part TABLE]
 ```
 
-Dimensions: `y, x` are the points of the scan (coordinates in µm, or in points where no step is known), `dy, dx` the pixels
-of the detector, `roi` the regions of interest of a tile, `cluster` the clusters of a ROI (arrays are padded to the largest
-ROI; `cluster_count` says how many hold), `k` principal components. Names, dimensions and columns listed here are kept;
-more may be added. Schema version {SCHEMA_VERSION}. This page is written by the contract (`make docs`).
+Dimensions: `y, x` are the points of the scan (coordinates in µm, or in points where no step is known), `dy, dx` the
+pixels of the detector, `roi` the regions of interest of a tile, `cluster` the clusters of a ROI (arrays are padded to
+the largest ROI; `cluster_count` says how many hold), `k` principal components. Names, dimensions and columns listed
+here are kept; more may be added. Schema version {SCHEMA_VERSION}. This page is written by the contract (`make docs`).
 """
 
 
@@ -37,10 +37,14 @@ def _section(spec: ArtifactSpec) -> str:
     if spec.variables:
         lines += ["", "| variable | dimensions | units | holds |", "| --- | --- | --- | --- |"]
         lines += [
-            f"| `{item.name}` | {', '.join(item.dimensions)} | {item.units} | {item.description} |" for item in spec.variables
+            f"| `{item.name}` | {', '.join(item.dimensions)} | {item.units} | {item.description} |"
+            for item in spec.variables
         ]
     for table in spec.tables:
-        lines += ["", f"Table `{table.name}`: {table.description}. Columns {', '.join(f'`{name}`' for name in table.columns)}."]
+        lines += [
+            "",
+            f"Table `{table.name}`: {table.description}. Columns {', '.join(f'`{name}`' for name in table.columns)}.",
+        ]
     return "\n".join([*lines, ""])
 
 

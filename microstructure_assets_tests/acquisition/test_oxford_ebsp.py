@@ -113,6 +113,7 @@ def test_any_bytes_end_in_the_one_error(tmp_path: Path) -> None:
     write_ebsp(path, random_patterns(2, 4))
     whole = path.read_bytes()
     generator = np.random.default_rng(5)
+    refused = 0
     for _ in range(300):
         data = bytearray(whole)
         for position in generator.integers(0, 8 + 64 + 16, 3):
@@ -122,5 +123,6 @@ def test_any_bytes_end_in_the_one_error(tmp_path: Path) -> None:
             scan = open_scan(path)
             assert scan.patterns is not None
             scan.patterns.read_rows(0, scan.grid.rows)
-        except ScanFormatError as error:
-            assert error.file == path  # noqa: PT017
+        except ScanFormatError:
+            refused += 1
+    assert refused > 100  # most changes in these places are fatal; the others give other patterns, but no other error

@@ -125,11 +125,13 @@ def test_contradictory_header_is_refused_until_the_truth_is_declared(shared: Pat
         open_scan(path)
     with pytest.raises(ScanFormatError, match=r"XSTEP: found 0\.1 µm, expected 0\.4 µm"):
         open_scan(path, AcquisitionSettings(rows=40, columns=35))
-    with pytest.raises(ScanFormatError, match="YSTEP"):
+    with pytest.raises(ScanFormatError, match="columns of the grid: found 40, but point 41 lies at x = 2"):
         open_scan(path, AcquisitionSettings(rows=35, columns=40, step_x_um=0.4, step_y_um=0.4))
     scan = open_scan(path, AcquisitionSettings(rows=40, columns=35, step_x_um=0.4, step_y_um=0.4))
     assert scan.indexing is not None
-    assert (scan.indexing.read().phase_id == 1).all()
+    maps = scan.indexing.read()
+    np.testing.assert_array_equal(maps.phase_id, maps.confidence >= 0)
+    assert 0.9 < maps.phase_id.mean() < 1
 
 
 # Files made here.
@@ -290,8 +292,11 @@ def test_whatever_stands_in_the_file_only_the_one_error_comes_out(
         if scan.band_contrast is not None:
             scan.band_contrast.read()
     except ScanFormatError as error:
-        assert error.file == path  # noqa: PT017
-        assert str(error).isprintable()
+        message = str(error)
+    else:
+        return
+    assert path.name in message
+    assert message.isprintable()
 
 
 def test_newlines_in_the_name_of_the_file(tmp_path: Path) -> None:

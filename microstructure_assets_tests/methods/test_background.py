@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from microstructure_assets.methods import parallel
-from microstructure_assets.methods.background import BackgroundCorrection, centred_crop, decode, encode, filter_matrix
+from microstructure_assets.methods.axis_filter import filter_matrix
+from microstructure_assets.methods.background import BackgroundCorrection, centred_crop, decode, encode
 from microstructure_assets.methods.settings import PreprocessingSettings
 
 UNCROPPED = {"crop_height_px": 0, "crop_width_px": 0}
@@ -26,7 +27,7 @@ def patterns_of(shape: tuple[int, int], count: int, seed: int = 0, dtype: str = 
 
 
 def correction_of(shape: tuple[int, int], static: np.ndarray | None = None, **fields: object) -> BackgroundCorrection:
-    return BackgroundCorrection.prepare(shape, PreprocessingSettings(**{**UNCROPPED, **fields}), static)  # type: ignore[arg-type]
+    return BackgroundCorrection.prepare(shape, PreprocessingSettings(**{**UNCROPPED, **fields}), static)
 
 
 def kikuchipy_background(patterns: np.ndarray, std: float) -> np.ndarray:
@@ -84,7 +85,8 @@ def test_crop_is_the_papers_field_of_view() -> None:
 
 
 @pytest.mark.parametrize(
-    ("detector", "cropped"), [((512, 672), (400, 500)), ((400, 500), (400, 500)), ((480, 480), (480, 480)), ((60, 60),) * 2]
+    ("detector", "cropped"),
+    [((512, 672), (400, 500)), ((400, 500), (400, 500)), ((480, 480), (480, 480)), ((60, 60),) * 2],
 )
 def test_crop_only_where_the_detector_is_that_large(detector: tuple[int, int], cropped: tuple[int, int]) -> None:
     assert BackgroundCorrection.prepare(detector, PreprocessingSettings(), None).cropped_shape == cropped
@@ -95,7 +97,9 @@ def test_static_background_is_subtracted_first(shape: tuple[int, int]) -> None:
     patterns = patterns_of(shape, 3, dtype="float32")
     static = patterns_of(shape, 1, seed=9)[0]
     expected = correction_of(shape)(patterns - static.astype(np.float32))
-    np.testing.assert_allclose(correction_of(shape, static)(patterns), expected, atol=2e-1 if shape != (60, 60) else 1e-3)
+    np.testing.assert_allclose(
+        correction_of(shape, static)(patterns), expected, atol=2e-1 if shape != (60, 60) else 1e-3
+    )
     ignored = correction_of(shape, static, static_background="none")(patterns)
     np.testing.assert_array_equal(ignored, correction_of(shape)(patterns))
 
@@ -196,7 +200,9 @@ def test_no_patterns_and_smallest_detectors() -> None:
 
 
 @pytest.mark.parametrize("shape", [(60, 60), (240, 320)])
-def test_bytes_depend_neither_on_threads_nor_on_neighbours(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_depend_neither_on_threads_nor_on_neighbours(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     patterns = patterns_of(shape, 300 if shape == (60, 60) else 20)
     correction = correction_of(shape)
     together = correction(patterns)

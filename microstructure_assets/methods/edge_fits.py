@@ -1,0 +1,246 @@
+"""Which side of a boundary a point lies on, from straight edges under the beam fitted to the shares around it.
+
+A share that crosses a straight boundary under a Gaussian interaction volume follows a normal distribution function. Fitting
+that edge to the points around gathers the evidence along the boundary, where a filter would also blur across it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+LARGEST_WINDOW = 21
+ERROR_FLOOR = 0.02
+
+
+@njit(cache=True)
+def _gather(
+    label: np.ndarray,
+    share: np.ndarray,
+    error: np.ndarray,
+    row: int,
+    column: int,
+    first: int,
+    second: int,
+    beam_y: float,
+    beam_x: float,
+    points: np.ndarray,
+) -> int:
+    """Fill ``points`` (value, y, x, weight) with the part of ``first`` against ``second`` around a point; their number."""
+    rows, columns, slots = share.shape
+    radius_y, radius_x = max(2.4, 1.5 * beam_y), max(2.4, 1.5 * beam_x)
+    reach_y, reach_x = min(int(2.0 * radius_y), 10), min(int(2.0 * radius_x), 10)
+    tolerated = 0.01 + (4.0 * error[row, column]) ** 2
+    used = 0
+    for dy in range(-reach_y, reach_y + 1):
+        for dx in range(-reach_x, reach_x + 1):
+            y, x = row + dy, column + dx
+            if y < 0 or x < 0 or y >= rows or x >= columns:
+                continue
+            a, b, other = 0.0, 0.0, 0.0
+            for slot in range(slots):
+                if label[y, x, slot] == first:
+                    a = share[y, x, slot]
+                elif label[y, x, slot] == second:
+                    b = share[y, x, slot]
+                elif label[y, x, slot] >= 0:
+                    other = max(other, share[y, x, slot])
+            if a + b < 0.5:
+                continue
+            weight = math.exp(-0.5 * (dy / radius_y) ** 2 - 0.5 * (dx / radius_x) ** 2 - other * other / tolerated)
+            if weight < 1e-3:
+                continue
+            points[used, 0], points[used, 1], points[used, 2] = a / (a + b), dy / beam_y, dx / beam_x
+            points[used, 3] = weight / ((error[row, column] / (a + b)) ** 2 + ERROR_FLOOR**2)
+            used += 1
+    return used
+
+
+@njit(cache=True)
+def _fit_edge(points: np.ndarray, used: int) -> tuple[float, float]:
+    """Distance of the centre from the edge in beam deviations (positive: first side) and its standard error.
+
+    Gauss-Newton on the distance and the direction of the edge.
+    """
+    total, mean = 0.0, 0.0
+    for i in range(used):
+        total += points[i, 3]
+        mean += points[i, 3] * points[i, 0]
+    if total <= 0.0:
+        return 0.0, 9.0
+    mean /= total
+    along_y, along_x = 0.0, 0.0
+    for i in range(used):
+        along_y += points[i, 3] * (points[i, 0] - mean) * points[i, 1]
+        along_x += points[i, 3] * (points[i, 0] - mean) * points[i, 2]
+    if along_y == 0.0 and along_x == 0.0:
+        return 0.0, 9.0
+    angle = math.atan2(along_y, along_x)
+    distance = min(max((mean - 0.5) * 2.5, -1.5), 1.5)
+    variance = 81.0
+    for _ in range(15):
+        a11, a12, a22, g1, g2 = 1e-9, 0.0, 1e-9, 0.0, 0.0
+        cosine, sine = math.cos(angle), math.sin(angle)
+        for i in range(used):
+            z = distance + cosine * points[i, 2] + sine * points[i, 1]
+            slope = 0.3989422804014327 * math.exp(-0.5 * z * z)
+            turn = cosine * points[i, 1] - sine * points[i, 2]
+            residual = points[i, 0] - 0.5 * math.erfc(-z * 0.7071067811865476)
+            a11 += points[i, 3] * slope * slope
+            a12 += points[i, 3] * slope * slope * turn
+            a22 += points[i, 3] * slope * slope * turn * turn
+            g1 += points[i, 3] * slope * residual
+            g2 += points[i, 3] * slope * turn * residual
+        a11 *= 1.01
+        a22 *= 1.01
+        determinant = a11 * a22 - a12 * a12
+        variance = a22 / determinant
+        step = (a22 * g1 - a12 * g2) / determinant
+        turning = (a11 * g2 - a12 * g1) / determinant
+        step, turning = min(max(step, -0.5), 0.5), min(max(turning, -0.5), 0.5)
+        distance += step
+        angle += turning
+        if abs(step) < 1e-3 and abs(turning) < 1e-3:
+            break
+    return distance, math.sqrt(variance)
+
+
+@njit(cache=True, parallel=True)
+def place_points(
+    label: np.ndarray, share: np.ndarray, error: np.ndarray, beam_y: float, beam_x: float, least_share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Region of each point: the one on whose side of every fitted edge the point lies.
+
+    Parameters
+    ----------
+    label, share : numpy.ndarray, shape (rows, columns, slots)
+        Regions near each point and their shares, the largest first; -1 = none.
+    error : numpy.ndarray, shape (rows, columns)
+        Standard error of the shares.
+    beam_y, beam_x : float
+        Deviation of the interaction volume [points].
+    least_share : float
+        Share from which the second and third region are rivals.
+
+    Returns
+    -------
+    region : numpy.ndarray of int64, shape (rows, columns)
+    confidence : numpy.ndarray of float32, shape (rows, columns)
+        Probability of the decision, given the noise.
+    """
+    rows, columns, _ = share.shape
+    region = np.empty((rows, columns), np.int64)
+    confidence = np.zeros((rows, columns), np.float32)
+    for row in prange(rows):
+        points = np.empty((LARGEST_WINDOW * LARGEST_WINDOW, 4))
+        for column in range(columns):
+            region[row, column] = label[row, column, 0]
+            if label[row, column, 0] < 0:
+                continue
+            margin = (share[row, column, 0] - max(share[row, column, 1], 0.0)) / (2.0 * error[row, column])
+            confidence[row, column] = 0.5 * math.erfc(-margin * 0.7071067811865476)
+            if label[row, column, 1] < 0 or share[row, column, 1] < least_share:
+                continue
+            rivals = 3 if label[row, column, 2] >= 0 and share[row, column, 2] >= least_share else 2
+            wins = np.zeros(3)
+            sure = np.ones(3)
+            for i in range(rivals):
+                for j in range(i + 1, rivals):
+                    used = _gather(
+                        label, share, error, row, column, label[row, column, i], label[row, column, j], beam_y, beam_x, points
+                    )
+                    distance, deviation = _fit_edge(points, used)
+                    if deviation > 0.6:  # no edge to be seen: the shares decide
+                        distance, deviation = share[row, column, i] - share[row, column, j], 2.0 * error[row, column]
+                    winner = i if distance >= 0.0 else j
+                    wins[winner] += 1
+                    sure[winner] *= 0.5 * math.erfc(-abs(distance) / deviation * 0.7071067811865476)
+            for i in range(rivals):
+                if wins[i] == rivals - 1:
+                    region[row, column] = label[row, column, i]
+                    confidence[row, column] = sure[i]
+    return region, confidence
+
+
+@njit(cache=True)
+def edge_slopes(label: np.ndarray, share: np.ndarray, error: np.ndarray, limit: int) -> np.ndarray:
+    """Direction and steepness of clean boundaries: probit slopes along y and x of two regions where no third is near.
+
+    Returns
+    -------
+    numpy.ndarray, shape (edges, 2)
+        At most ``limit``, spread evenly over the scan.
+    """
+    rows, columns, _ = share.shape
+    found = np.empty((limit, 2))
+    number = 0
+    stride = 1 + rows * columns // (8 * limit)
+    points = np.empty((LARGEST_WINDOW * LARGEST_WINDOW, 4))
+    parameters = np.empty(3)
+    for index in range(0, rows * columns, stride):
+        y, x = index // columns, index % columns
+        if number == limit:
+            break
+        if label[y, x, 1] < 0 or share[y, x, 1] < 0.3 or share[y, x, 0] + share[y, x, 1] < 0.95 or error[y, x] > 0.15:
+            continue
+        used = _gather(label, share, error, y, x, label[y, x, 0], label[y, x, 1], 1.0, 1.0, points)
+        if used < 9:
+            continue
+        parameters[0], parameters[1], parameters[2] = 0.0, 0.0, 0.0
+        for i in range(used):  # a start: the slope of the shares themselves
+            parameters[1] += 0.5 * (points[i, 0] - 0.5) * points[i, 1] / used
+            parameters[2] += 0.5 * (points[i, 0] - 0.5) * points[i, 2] / used
+        settled = False
+        for _ in range(25):
+            matrix = np.zeros((3, 3))
+            gradient = np.zeros(3)
+            for i in range(used):
+                z = parameters[0] + parameters[1] * points[i, 1] + parameters[2] * points[i, 2]
+                slope = 0.3989422804014327 * math.exp(-0.5 * min(z * z, 30.0))
+                residual = points[i, 0] - 0.5 * math.erfc(-z * 0.7071067811865476)
+                design = (1.0, points[i, 1], points[i, 2])
+                for j in range(3):
+                    gradient[j] += points[i, 3] * slope * design[j] * residual
+                    for k in range(3):
+                        matrix[j, k] += points[i, 3] * slope * slope * design[j] * design[k]
+            for j in range(3):
+                matrix[j, j] = matrix[j, j] * 1.01 + 1e-6
+            step = np.linalg.solve(matrix, gradient)
+            largest = max(abs(step[0]), abs(step[1]), abs(step[2]))
+            parameters += step * min(1.0, 0.5 / max(largest, 1e-12))
+            if largest < 1e-3:
+                settled = True
+                break
+        if settled and abs(parameters[0]) < 1.0:
+            found[number, 0], found[number, 1] = parameters[1], parameters[2]
+            number += 1
+    return found[:number]
+
+
+def estimate_beam(label: np.ndarray, share: np.ndarray, error: np.ndarray, fallback: float = 0.7) -> tuple[float, float]:
+    """Deviation of the interaction volume along y and x from the width of clean boundaries.
+
+    Parameters
+    ----------
+    label, share, error : numpy.ndarray
+        As in `place_points`.
+    fallback : float
+        Deviation where fewer than ten boundaries across an axis are clean [points].
+
+    Returns
+    -------
+    beam_y, beam_x : float
+        Median over boundaries within 30 degrees of the axis; between 0.3 and 6 points.
+    """
+    slopes = edge_slopes(label, share, error, 4000)
+    if len(slopes) == 0:
+        return fallback, fallback
+    steepness = np.hypot(slopes[:, 0], slopes[:, 1])
+    result = []
+    for axis in range(2):
+        chosen = np.abs(slopes[:, axis]) > 0.87 * steepness
+        enough = np.count_nonzero(chosen) >= 10
+        result.append(float(np.clip(np.median(1.0 / steepness[chosen]), 0.3, 6.0)) if enough else fallback)
+    return result[0], result[1]

@@ -1,0 +1,42 @@
+"""Leading eigenvectors of symmetric matrices, and the sign and scale in which they are handed on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def leading_eigenvectors(matrix: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Largest eigenvalues (not negative) and their vectors of a symmetric matrix, strongest first."""
+    size = len(matrix)
+    if count == 0:
+        return np.empty(0), np.empty((size, 0))
+    if size > 200 and count * 8 < size:
+        from scipy.sparse.linalg import ArpackError, eigsh
+
+        start = np.random.default_rng(seed).standard_normal(size)
+        try:
+            value, vector = eigsh(matrix, count, v0=start)
+            order = np.argsort(-value, kind="stable")
+            return np.maximum(value[order], 0), vector[:, order]
+        except ArpackError:
+            pass
+    from scipy.linalg import eigh
+
+    value, vector = eigh(matrix, subset_by_index=(size - count, size - 1), check_finite=False)
+    return np.maximum(value[::-1], 0), vector[:, ::-1]
+
+
+def signed(loading: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Loadings with their entry of largest absolute value positive, and the signs that were applied."""
+    rows = np.arange(len(loading))
+    sign = (
+        np.where(loading[rows, np.abs(loading).argmax(axis=1)] < 0, -1.0, 1.0)
+        if loading.size
+        else np.ones(len(loading))
+    )
+    return loading * sign[:, None].astype(loading.dtype), sign
+
+
+def variance_ratio(variance: np.ndarray, total: float) -> np.ndarray:
+    """Variances relative to the total; zero where there is none."""
+    return variance / total if total > 0 else np.zeros_like(variance)

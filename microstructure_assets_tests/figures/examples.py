@@ -1,0 +1,102 @@
+"""Made-up artifacts with the shapes and names of real ones, for the tests of the pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Artifact = tuple[dict[str, Any], dict[str, dict[str, Any]]]
+
+
+def cells(height: int, width: int, count: int, seed: int = 0) -> np.ndarray:
+    """Nearest-centre label map."""
+    centres = np.random.default_rng(seed).random((count, 2)) * [height, width]
+    y, x = np.mgrid[:height, :width]
+    return ((y[..., None] - centres[:, 0]) ** 2 + (x[..., None] - centres[:, 1]) ** 2).argmin(axis=-1)
+
+
+def artifacts(
+    height: int = 24, width: int = 30, *, rois: int = 1, clusters: int = 4, seed: int = 0
+) -> dict[str, Artifact]:
+    """Arrays and tables of all eleven artifacts."""
+    random = np.random.default_rng(seed)
+    label = cells(height, width, clusters, seed)
+    roi = (
+        np.zeros((height, width), int) if rois == 1 else (np.arange(width)[None] * rois // width).repeat(height, axis=0)
+    )
+    contrast = 100.0 + 10 * label + random.normal(0, 2, (height, width))
+    pattern = random.random((4, 20, 24))
+    weight = np.stack([(label == index) + random.normal(0, 0.01, label.shape) for index in range(clusters)], axis=-1)
+    tile = {
+        "cluster": label,
+        "roi": roi,
+        "cluster_count": np.full(rois, clusters),
+        "score": random.normal(0, 1, (height, width, 5)) + label[..., None],
+        "explained_variance_ratio": np.sort(random.random((rois, 12)), axis=1)[:, ::-1] / 12,
+        "knee": np.full(rois, 4),
+        "explained_variance": np.sort(random.random((rois, 12)), axis=1)[:, ::-1] * 40,
+        "noise_edge": np.full(rois, 12.0),
+        "mahalanobis_squared": random.chisquare(5, (height, width)),
+        "anomaly": random.random((height, width)) < 0.05,
+        "threshold": np.full(rois, 11.0705),
+        "excess": np.zeros(rois),
+        "reference": random.random((rois, clusters, 20, 24)),
+        "point_count": np.full((rois, clusters), 9),
+        "weight": weight,
+        "weight_std": np.full(weight.shape, 0.02),
+        "residual": random.random((height, width)),
+    }
+    k = np.tile(np.arange(1, 9), rois)
+    crossing_y, crossing_x = np.nonzero(label[:, 1:] != label[:, :-1])
+    tables: dict[str, dict[str, Any]] = {
+        "criteria": {
+            "roi": np.repeat(np.arange(rois), 8),
+            "clusters": k,
+            "aic": 1000.0 / k,
+            "bic": 1000.0 / k + 30 * k,
+            "silhouette": np.where(k > 1, 0.5 - 0.02 * k, np.nan),
+            "composite": -((k - 4.0) ** 2),
+        },
+        "windows": {
+            "roi": np.zeros(clusters, int),
+            "cluster": np.arange(clusters),
+            "window_y": np.arange(clusters) % height,
+            "window_x": np.arange(clusters) % width,
+            "fallback": np.where(np.arange(clusters) == 1, "central_points", "none"),
+        },
+        "centres": {"y": np.arange(clusters) % height, "x": np.arange(clusters) % width},
+        "crossings": {
+            "axis": np.full(len(crossing_y), "x"),
+            "y": crossing_y,
+            "x": crossing_x,
+            "position_um": (crossing_x + 0.5) * 0.05,
+            "position_std_um": np.full(len(crossing_y), 0.002),
+        },
+    }
+    half = {"slot": ["t00", "t01", "r00"], "name": ["", "", "R1"]}
+    bounds = {
+        "row_start": [0, 0, 1],
+        "row_stop": [height, height, height],
+        "column_start": [0, width // 2, 1],
+        "column_stop": [width // 2, width, width],
+    }
+    scan = {
+        "preprocessed_patterns": ({"raw": pattern + 3, "corrected": pattern}, {}),
+        "pattern_quality": ({"band_contrast": contrast, "mean_intensity": contrast / 2}, {}),
+        "pattern_subspace": (
+            {
+                "loading": random.normal(0, 1, (7, 20, 24)),
+                "explained_variance_ratio": 0.3 / np.arange(1, 8) ** 2,
+                "residual_energy": random.random((height, width)),
+            },
+            {},
+        ),
+        "analysis_tiling": ({"band_contrast": contrast}, {"tiles": half | bounds}),
+        "segmentation_map": (
+            {"region": label, "anomaly": tile["anomaly"], "trusted": roi == 0, "boundary": tile["anomaly"]},
+            {},
+        ),
+    }
+    names = ("pca_scores", "gmm_clusters", "anomalies", "reference_windows", "cnmf_weights", "weight_boundaries")
+    return scan | dict.fromkeys(names, (tile, tables))
