@@ -9,10 +9,11 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
+from microstructure_assets.errors import InputError
 from microstructure_assets.store.home import Home, prepare_home, resolve_home
 
 WRONG_INPUT, INTERRUPTED = 2, 130
@@ -102,7 +103,7 @@ def path(scan: str, asset: str, tile: str | None, part: str | None, home_path: P
 )
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting of the twin; --list shows all.")
 @click.option("--list", "list_settings", is_flag=True, help="List the twin's settings and stop.")
-def twin(path: Path, form: str, changes: tuple[str, ...], list_settings: bool) -> None:
+def twin(path: Path, form: Literal["h5", "tiff"], changes: tuple[str, ...], list_settings: bool) -> None:
     """Simulate a scan with known truth and write it to PATH."""
     from microstructure_assets.shell.twins import show_twin_settings, write_twin
 
@@ -200,10 +201,10 @@ def _plain_errors(verbose: bool) -> Iterator[None]:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (ValueError, LookupError, OSError) as error:
+    except (InputError, FileNotFoundError, PermissionError) as error:
         if verbose:
             raise
-        _leave(f"error: {error.args[0] if isinstance(error, KeyError) else error}", WRONG_INPUT)
+        _leave(f"error: {error}", WRONG_INPUT)
     except Exception as error:
         if verbose:
             raise

@@ -34,7 +34,7 @@ def build_defs(overrides: Mapping[str, Any] | None = None, tick_seconds: int = T
         assets=[scan_settings, tile_settings, scan_lane, tile_lane, segmentation_lane, report_lane],
         jobs=[characterize, configure],
         sensors=[automation_sensor(tick_seconds)],
-        resources={"home": HomeResource(), **(overrides or {})},
+        resources={"home": HomeResource(root=""), **(overrides or {})},
         executor=dg.in_process_executor,
     )
 

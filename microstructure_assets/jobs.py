@@ -39,7 +39,7 @@ def stale_reasons(recipes: Recipes, per: str, artifacts: Sequence[str]) -> dict[
 def run_stages(context: dg.OpExecutionContext, home: HomeResource) -> None:
     """Run the stages of one scan one after another, each as a child run in this process, but not the current ones."""
     scan, store = context.partition_key, home.store()
-    graph = _definitions(home).get_implicit_global_asset_job_def()
+    graph = _definitions(home).resolve_implicit_global_asset_job_def()
     for per, artifacts in STAGES:
         recipes = Recipes(store, scan)
         reasons = stale_reasons(recipes, per, artifacts)
@@ -142,7 +142,7 @@ def run_characterize(instance: dg.DagsterInstance, scan: str, log_level: str = "
     JobFailed
         If a step fails.
     """
-    job = _definitions(HomeResource()).get_job_def("characterize")
+    job = _definitions(HomeResource(root="")).get_job_def("characterize")
     quiet = {"loggers": {"console": {"config": {"log_level": log_level}}}}
     try:
         result = job.execute_in_process(
@@ -150,7 +150,7 @@ def run_characterize(instance: dg.DagsterInstance, scan: str, log_level: str = "
         )
     except dg.DagsterExecutionInterruptedError as error:
         raise JobStopped from error
-    except dg.DagsterExecutionStepExecutionError as error:
+    except Exception as error:
         raise JobFailed("a step failed") from root_cause(error)
     return str(result.run_id)
 

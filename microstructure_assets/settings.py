@@ -11,8 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from microstructure_assets.errors import InputError
 
-class SettingsError(ValueError):
+
+class SettingsError(InputError):
     """A setting that does not exist or a value that it does not allow."""
 
 

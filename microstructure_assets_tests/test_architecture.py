@@ -27,7 +27,7 @@ LEVELS = [
     {"methods", "networks", "simulation"},
     {"acquisition"},
     {"store"},
-    {"settings", "progress"},
+    {"settings", "progress", "errors"},
 ]
 KNOWN_EXCEPTIONS = {
     # One table of settings groups, read lazily inside a function by the module that everything else stands on.

@@ -13,8 +13,8 @@ from microstructure_assets_tests.code_versions import RECORD, closure, code_hash
 def test_code_that_decides_an_artifact_changes_together_with_its_version(name: str) -> None:
     recorded, now = json.loads(RECORD.read_text(encoding="utf-8"))["artifacts"][name], present()[name]
     assert now == recorded, (
-        f"the code behind {name} changed: raise its code_version in store/contract.py if the numbers may change; then, or if "
-        "they do not, run `python -m microstructure_assets_tests.code_versions accept 'why'`"
+        f"the code behind {name} changed: raise its code_version in store/contract.py if the numbers may change; then, "
+        "or if they do not, run `python -m microstructure_assets_tests.code_versions accept 'why'`"
     )
 
 

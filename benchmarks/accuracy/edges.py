@@ -143,7 +143,8 @@ def half_fraction_positions(
         first, second = shares[line, place, a].astype(float), shares[line, place, b].astype(float)
         probit.append(ndtri(np.clip(first / np.maximum(first + second, 1e-12), 1e-6, 1 - 1e-6)))
     fall = probit[0] - probit[1]
-    return line, left + np.where(fall > 0, probit[0] / np.where(fall > 0, fall, 1.0), 0.5)
+    place = left + np.where(fall > 0, probit[0] / np.where(fall > 0, fall, 1.0), 0.5)
+    return line.astype(np.int64), place.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,9 @@ def position_errors(
         distance = position[found_here][None] - true_position[true_here][:, None]
         for flat in np.argsort(np.abs(distance), axis=None, kind="stable"):
             i, j = np.unravel_index(flat, distance.shape)
-            if not abs(distance[i, j]) <= reach:
+            if np.isnan(distance[i, j]):
+                continue
+            if abs(distance[i, j]) > reach:
                 break
             error[true_here[i]], stated[true_here[i]] = distance[i, j], deviation[found_here[j]]
             distance[i], distance[:, j] = np.nan, np.nan

@@ -204,13 +204,25 @@ def run_lane(
     rows, columns, _ = patterns.array.shape
     tiling = analysis_tiling(rows, columns, groups.TilingSettings(n=n))
     rois = tuple(
-        characterise_roi(patterns, roi, settings, with_weights=with_weights) for tile in tiling.tiles for roi in tile.rois
+        characterise_roi(patterns, roi, settings, with_weights=with_weights)
+        for tile in tiling.tiles
+        for roi in tile.rois
     )
     stitched = None
     if with_stitch:
         noise = float(np.median([result.noise_variance for result in rois]))
-        stitched = stitch(ArrayPatterns(patterns.array), gather_clusters((rows, columns), rois), noise, settings.stitching)
+        stitched = stitch(
+            _zero_mean(patterns, settings), gather_clusters((rows, columns), rois), noise, settings.stitching
+        )
     return LaneResult((rows, columns), rois, stitched)
+
+
+def _zero_mean(patterns: Preprocessed, settings: LaneSettings) -> ArrayPatterns:
+    """What the stitching reads: patterns of zero mean, as it asks for; those brought to 0-1 lose their mean first."""
+    array = patterns.array
+    if settings.preprocessing.intensity == "paper":
+        array = array - array.mean(axis=2, keepdims=True)
+    return ArrayPatterns(array)
 
 
 def characterise_roi(patterns: Preprocessed, roi: Roi, settings: LaneSettings, *, with_weights: bool) -> RoiResult:

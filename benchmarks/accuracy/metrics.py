@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 NORMAL_95 = 1.959963984540054
 
 
-def rand_index(truth: NDArray[np.integer], found: NDArray[np.integer], chosen: NDArray[np.bool_] | None = None) -> float:
+def rand_index(
+    truth: NDArray[np.integer], found: NDArray[np.integer], chosen: NDArray[np.bool_] | None = None
+) -> float:
     """Adjusted Rand index of two labellings, on the chosen points where given; scikit-learn's, any shape."""
     from sklearn.metrics import adjusted_rand_score
 
@@ -51,9 +53,9 @@ def grain_counts(
 ) -> GrainCounts:
     """Count over- and under-segmented grains.
 
-    A found region lies *in* the true one that holds more than ``share`` of it; a true region lies in the found one that
-    holds more than ``share`` of it. A true region is split when two found regions of at least ``smallest_points`` points
-    lie in it, merged when it and another true region, both of at least that size, lie in the same found region.
+    A found region lies *in* the true one that holds more than ``share`` of it; a true region lies in the found one
+    that holds more than ``share`` of it. A true region is split when two found regions of at least ``smallest_points``
+    points lie in it, merged when it and another true region, both of at least that size, lie in the same found region.
 
     Parameters
     ----------

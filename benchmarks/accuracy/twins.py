@@ -17,19 +17,22 @@ GAIN_SPREAD = 0.03
 #: The interaction volume of the published scan: 72 nm at a step of 26.3 nm, three times longer down the tilt.
 PUBLISHED_BEAM: dict[str, Any] = {"step_um": 0.0263, "beam_fwhm_x_um": 0.072, "beam_fwhm_y_um": 0.216}
 
+THREE_PHASES: dict[str, Any] = {
+    "master_pattern": "kinematical",
+    "phases": ("ferrite", "magnetite", "wustite"),
+    "phase_yields": (1.0, 0.8, 0.7),
+    "phase_contrasts": (1.0, 0.6, 0.8),
+}
+
 FRONTIER: dict[str, dict[str, Any]] = {
     "published beam, diameter 14": {**PUBLISHED_BEAM, "mean_grain_diameter_points": 14.0},
     "published beam, diameter 5": {**PUBLISHED_BEAM, "mean_grain_diameter_points": 5.0},
-    "three phases of unequal yield and contrast": {
-        "master_pattern": "kinematical",
-        "phases": ("ferrite", "magnetite", "wustite"),
-        "phase_yields": (1.0, 0.8, 0.7),
-        "phase_contrasts": (1.0, 0.6, 0.8),
-        "cube_on_cube_fraction": 0.3,
-    },
+    "three phases of unequal yield and contrast": THREE_PHASES,
+    "three phases, a third of the grains cube on cube": {**THREE_PHASES, "cube_on_cube_fraction": 0.5},
     "gradients of 0.15° a point": {"orientation_gradient_deg_per_um": 3.0},
     "gradients of 0.3° a point": {"orientation_gradient_deg_per_um": 6.0},
     "sub-grains of 1° in half of the grains": {"sub_grain_misorientation_deg": 1.0},
+    "intensity varies by 15 % from point to point": {"gain_spread": 0.15},
     "pores, a tenth of the area": {"pore_fraction": 0.1},
     "pattern centre drifts by 0.02": {
         "pattern_centre_drift_x": 0.02,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.image_files import background_image
 from microstructure_assets.acquisition.scan import Detector, Grid, Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
-from microstructure_assets.acquisition.text_maps import ang_pattern_centre
+from microstructure_assets.acquisition.text_maps import ang_detector
 
 MAP_SUFFIXES = (".ang", ".ctf", ".cpr")
 """In order of preference: .ang carries the calibration, .cpr the same as a .ctf in fewer digits."""
@@ -19,18 +20,27 @@ PATTERN_SUFFIXES = (".h5", ".hdf5", ".h5ebsd", ".h5oina", ".up1", ".up2", ".ebsp
 
 def find_maps(path: Path) -> list[Path]:
     """Maps beside a file or folder of patterns (same stem), or in the folder, the preferred first."""
-    name = path.name if path.is_dir() else path.stem
-    found = [entry for entry in path.parent.iterdir() if entry.stem.casefold() == name.casefold()]
-    if path.is_dir():
-        found += [entry for entry in path.iterdir() if entry.suffix.lower() in MAP_SUFFIXES]
-    maps = [entry for entry in found if entry.suffix.lower() in MAP_SUFFIXES and entry.is_file() and entry != path]
+    stem = path.name if path.is_dir() else path.stem
+    found = _entries(path.parent, MAP_SUFFIXES, stem) + (_entries(path, MAP_SUFFIXES) if path.is_dir() else [])
+    maps = [entry for entry in found if entry != path]
     return sorted(maps, key=lambda entry: (MAP_SUFFIXES.index(entry.suffix.lower()), entry.name))
 
 
 def find_patterns(path: Path) -> list[Path]:
     """Pattern files beside a map (same stem)."""
-    same = [entry for entry in path.parent.iterdir() if entry.stem.casefold() == path.stem.casefold()]
-    return sorted(entry for entry in same if entry.suffix.lower() in PATTERN_SUFFIXES and entry.is_file())
+    return sorted(_entries(path.parent, PATTERN_SUFFIXES, path.stem))
+
+
+def _entries(folder: Path, suffixes: tuple[str, ...], stem: str | None = None) -> list[Path]:
+    """Files of a folder by their suffix and stem, whatever their case; names only, since a folder may hold 131,670."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.lower().endswith(suffixes) or not entry.is_file():
+                continue
+            if stem is None or os.path.splitext(entry.name)[0].casefold() == stem.casefold():
+                found.append(folder / entry.name)
+    return found
 
 
 def attach_map(scan: Scan, beside: Scan, others: list[Path]) -> Scan:
@@ -58,7 +68,7 @@ def attach_map(scan: Scan, beside: Scan, others: list[Path]) -> Scan:
         notes.append(f"other maps beside left out: {', '.join(other.name for other in others)}")
     detector = scan.detector
     if detector and detector.pattern_centre is None and beside.path.suffix.lower() == ".ang":
-        detector = ang_pattern_centre(beside.path, detector.height_px, detector.width_px)
+        detector = ang_detector(beside.path, detector.height_px, detector.width_px)
     takes_indexing = scan.indexing is None and beside.indexing is not None
     if scan.indexing is not None and beside.indexing is not None:
         notes.append(f"indexing of {beside.path.name} left out: {scan.path.name} has its own")

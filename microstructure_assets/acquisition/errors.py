@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from microstructure_assets.errors import InputError
+
 _LONGEST = 200
 
 
@@ -15,7 +17,7 @@ def printable(value: object) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-class ScanFormatError(ValueError):
+class ScanFormatError(InputError):
     """A scan's file cannot be read as what it claims to be.
 
     Parameters

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,13 +14,15 @@ from microstructure_assets.acquisition.companions import apply_declared, attach_
 from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.hdf5_files import Header, open_hdf5
 from microstructure_assets.acquisition.hyperspy_files import read_hspy, read_zspy
-from microstructure_assets.acquisition.image_folder import has_images, read_image_folder
+from microstructure_assets.acquisition.image_files import IMAGE_SUFFIXES
+from microstructure_assets.acquisition.image_folder import read_image_folder
 from microstructure_assets.acquisition.oxford_ebsp import read_ebsp
 from microstructure_assets.acquisition.scan import Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
 from microstructure_assets.acquisition.simulated_hdf5 import read_emsoft
 from microstructure_assets.acquisition.text_maps import read_ang, read_ctf
-from microstructure_assets.acquisition.vendor_hdf5 import LAYOUTS, read_vendor_hdf5
+from microstructure_assets.acquisition.vendor_hdf5 import read_vendor_hdf5
+from microstructure_assets.acquisition.vendor_layouts import LAYOUTS
 
 Reader = Callable[[Path, AcquisitionSettings, Scan | None], Scan]
 """(path, settings, map beside it) -> scan, from headers alone."""
@@ -169,13 +172,14 @@ def _recognise_hdf5(path: Path, candidates: list[Format]) -> Format:
 
 
 def _recognise_folder(path: Path) -> Format:
-    scans = [entry for entry in path.iterdir() if entry.suffix.lower() in _scan_suffixes() and entry.is_file()]
-    if scans:
-        names = ", ".join(sorted(entry.name for entry in scans)[:3])
-        raise ScanFormatError(path, "folder", f"scan files ({names})", "one image per point", "Give the file itself.")
-    if not has_images(path):
-        raise ScanFormatError(path, "folder", "no images", "one image per point", "Give the folder of the images.")
-    return next(row for row in FORMATS if row.name == "image folder")
+    images = tuple(IMAGE_SUFFIXES)
+    with os.scandir(path) as entries:
+        if any(entry.name.lower().endswith(images) for entry in entries):
+            return next(row for row in FORMATS if row.name == "image folder")
+    scans = sorted(entry.name for entry in path.iterdir() if entry.suffix.lower() in _scan_suffixes())
+    found = f"scan files ({', '.join(scans[:3])})" if scans else "no images"
+    remedy = "Give the file itself." if scans else "Give the folder of the images."
+    raise ScanFormatError(path, "folder", found, "one image per point", remedy)
 
 
 def _scan_suffixes() -> set[str]:
@@ -183,6 +187,4 @@ def _scan_suffixes() -> set[str]:
 
 
 def _noted(scan: Scan, note: str) -> Scan:
-    from dataclasses import replace
-
     return replace(scan, notes=(*scan.notes, note))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.scan import LazyImage, check_rows
+from microstructure_assets.acquisition.values import natural_key, require_count
 
 if TYPE_CHECKING:
     import h5py
@@ -36,7 +37,8 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
         )
     expected, remedy = "a whole HDF5 file that nobody is writing", "Copy it again from the microscope."
     try:
-        with h5py.File(path, "r") as file:
+        # Without the chunk cache HDF5 reads of an uncompressed chunk only what is asked for: six times faster by rows.
+        with h5py.File(path, "r", rdcc_nbytes=0) as file:
             yield file
     except (OSError, RuntimeError, KeyError) as error:  # what h5py raises on damaged structures, here or later
         raise ScanFormatError(path, "HDF5 structure", error, expected, remedy) from error
@@ -74,8 +76,6 @@ class Header:
 
     def names(self, name: str = "") -> list[str]:
         """Names in a group below, in natural order; none where it is absent."""
-        from microstructure_assets.acquisition.values import natural_key
-
         node = self.find(name) if name else self.group
         # h5py gives a name that is not UTF-8 as bytes
         return [] if node is None or not hasattr(node, "keys") else sorted(map(str, node), key=natural_key)
@@ -103,8 +103,6 @@ class Header:
 
     def count(self, name: str) -> int:
         """A count of cells or pixels, which must be there."""
-        from microstructure_assets.acquisition.values import require_count
-
         return require_count(self.path, f"{self.group.name}/{name}", self.scalar(name))
 
     def number(self, name: str) -> float | None:

@@ -38,6 +38,7 @@ SIDE_SUFFIXES = frozenset(
 )
 """Files that may lie among the images: texts, tables and maps. Anything else is an error."""
 
+_IMAGES, _SIDES = tuple(IMAGE_SUFFIXES), tuple(SIDE_SUFFIXES)
 _POSITIONS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -46,10 +47,10 @@ _POSITIONS = tuple(
         r"(?<![a-z])r(?:ow)?[ _=-]?(?P<y>\d+)[ _,-]*c(?:ol(?:umn)?)?[ _=-]?(?P<x>\d+)",
     )
 )
-_NUMBERED = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<after>\D*)", re.DOTALL)
+_NUMBERED = re.compile(r"(?P<before>.*?)(?P<number>\d+)(?P<after>\D*)(?P<suffix>\.[^.]*)", re.DOTALL)
 _MOST_DIGITS = 15
 _THREADS = min(8, 2 * (os.cpu_count() or 1))
-_REMEDY = "Complete the folder, move what does not belong to the scan, or correct the declared grid."
+_REMEDY = "Complete the folder, move what is no point of the scan, or correct the declared grid."
 
 
 @dataclass(frozen=True)
@@ -168,27 +169,21 @@ def read_image_folder(path: Path, settings: AcquisitionSettings, beside: Scan | 
     )
 
 
-def has_images(path: Path) -> bool:
-    """Whether a folder holds an image."""
-    with os.scandir(path) as entries:
-        return any(os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES for entry in entries)
-
-
 def _list(path: Path) -> tuple[list[str], list[str], list[str]]:
     images: list[str] = []
     backgrounds: list[str] = []
     ignored: list[str] = []
     with os.scandir(path) as entries:
         for entry in entries:
-            stem, suffix = os.path.splitext(entry.name)
-            suffix = suffix.lower()
-            if suffix in IMAGE_SUFFIXES and not entry.name.startswith("."):
-                (backgrounds if "background" in stem.lower() else images).append(entry.name)
-            elif suffix in SIDE_SUFFIXES or entry.name.startswith(".") or entry.is_dir():
+            name = entry.name.lower()
+            if name.endswith(_IMAGES) and not name.startswith("."):
+                (backgrounds if "background" in name else images).append(entry.name)
+            elif name.endswith(_SIDES) or name.startswith(".") or entry.is_dir():
                 ignored.append(entry.name)
             else:
                 expected = "images, and beside them only texts, tables and maps"
-                raise ScanFormatError(path, "file in the folder", repr(entry.name), expected, _REMEDY)
+                remedy = f"{_REMEDY} If it holds the patterns, give the file itself."
+                raise ScanFormatError(path, "file in the folder", repr(entry.name), expected, remedy)
     if not images:
         expected = f"images ({', '.join(sorted(IMAGE_SUFFIXES))})"
         raise ScanFormatError(
@@ -198,11 +193,11 @@ def _list(path: Path) -> tuple[list[str], list[str], list[str]]:
 
 
 def _order(path: Path, images: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, int] | None]:
-    """Names row by row, and the grid if they tell it."""
+    """Names row by row, and the grid if they tell it. A sample of the names tells which way they are numbered."""
+    sample = images[:: max(1, len(images) // 200)]
     for pattern in _POSITIONS:
-        matches = [pattern.search(name) for name in images]
-        if sum(match is not None for match in matches) * 2 > len(images):
-            return _by_position(path, images, matches)
+        if sum(pattern.search(name) is not None for name in sample) * 2 > len(sample):
+            return _by_position(path, images, [pattern.search(name) for name in images])
     return _by_number(path, images), None
 
 
@@ -217,10 +212,7 @@ def _by_position(
     _refuse_twice(path, images, order, (row[order], column[order]))
     if rows * columns != len(images):
         missing = _missing_positions(row, column, rows, columns)
-        step_x, step_y = (
-            (int(x.max()) - int(x.min())) // max(columns - 1, 1),
-            (int(y.max()) - int(y.min())) // max(rows - 1, 1),
-        )
+        step_x, step_y = int(np.ptp(x)) // max(columns - 1, 1), int(np.ptp(y)) // max(rows - 1, 1)
         named = ", ".join(f"x{int(x.min()) + c * step_x}y{int(y.min()) + r * step_y}" for r, c in missing)
         found = f"{len(images)} images, without {named} …"
         raise ScanFormatError(path, "points", found, f"{rows * columns} ({rows} rows × {columns} columns)", _REMEDY)
@@ -228,13 +220,10 @@ def _by_position(
 
 
 def _by_number(path: Path, images: Sequence[str]) -> tuple[str, ...]:
-    matches = [_NUMBERED.fullmatch(os.path.splitext(name)[0]) for name in images]
+    matches = [_NUMBERED.fullmatch(name) for name in images]
     _refuse(path, "image without a number", (name for name, match in zip(images, matches, strict=True) if not match))
     whole = [match for match in matches if match]
-    frames = [
-        (match["before"], match["after"], os.path.splitext(name)[1].lower())
-        for name, match in zip(images, whole, strict=True)
-    ]
+    frames = [(match["before"], match["after"], match["suffix"].lower()) for match in whole]
     (usual, _), *others = Counter(frames).most_common()
     if others:
         odd = [name for name, frame in zip(images, frames, strict=True) if frame != usual]

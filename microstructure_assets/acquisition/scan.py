@@ -11,6 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+_MOST_FILES_SHOWN = 20
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -259,16 +261,14 @@ class Scan:
 
     def summary(self) -> dict[str, Any]:
         """What is known of the scan as plain JSON types; the same wherever the scan lies on disk."""
-        files = sorted(
-            file.relative_to(self.path.parent).as_posix() if file.is_relative_to(self.path.parent) else file.name
-            for file in self.files
-        )
+        files = sorted(str(file) for file in self.files)
+        shown = files if len(files) <= _MOST_FILES_SHOWN else [*files[:3], files[-1]]
         patterns = self.patterns
         return {
             "name": self.path.name,
             "format": self.format_name,
             "file_count": len(files),
-            "files": files if len(files) <= 20 else [*files[:3], *files[-1:]],
+            "files": [_relative(Path(file), self.path.parent) for file in shown],
             "grid": {
                 "rows": self.grid.rows,
                 "columns": self.grid.columns,
@@ -316,6 +316,10 @@ class Scan:
             "unknown": list(self.unknown()),
             "notes": list(self.notes),
         }
+
+
+def _relative(file: Path, folder: Path) -> str:
+    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.name
 
 
 def check_rows(shape: tuple[int, int, int, int], start: int, stop: int) -> None:

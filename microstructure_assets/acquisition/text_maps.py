@@ -98,7 +98,7 @@ def read_ang(path: Path, settings: AcquisitionSettings, beside: Scan | None) -> 
     )
 
 
-def ang_pattern_centre(path: Path, height_px: int, width_px: int) -> Detector:
+def ang_detector(path: Path, height_px: int, width_px: int) -> Detector:
     """Detector with the calibration that an .ang header gives, for patterns that lie beside it."""
     values = _ang_values(read_header(path, "#", comment=True)[0])
     centre = [parse_decimal(values.get(f"{axis}-STAR", "")) for axis in "XYZ"]

@@ -1,7 +1,8 @@
 """One lane of assets from the contract: specs with dependencies and versions, the loop that makes and records."""
 
+import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +12,12 @@ from microstructure_assets import progress
 from microstructure_assets.assets.views import ScanView, TileView
 from microstructure_assets.automation.conditions import INCREMENTAL
 from microstructure_assets.figures.render import as_markdown
-from microstructure_assets.partitions import scan_partitions, split_key, tile_partitions
+from microstructure_assets.partitions import scan_partitions, split_key, tile_key, tile_partitions
 from microstructure_assets.resources import HomeResource
 from microstructure_assets.store.contract import ArtifactSpec, artifact_spec
 from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.names import SLOTS
+from microstructure_assets.store.scans import ScanRegistry
 from microstructure_assets.store.store import Outcome, Store
 from microstructure_assets.store.tiles import TileUnknown
 
@@ -57,7 +59,7 @@ def lane(name: str, group: str, makers: Sequence[Maker]) -> dg.AssetsDefinition:
         selected = {key.to_user_string() for key in context.selected_asset_keys}
         chosen = [maker for maker in makers if selected.intersection(maker.artifacts)]
         recorder = Recorder(context, home.store(), names)
-        keys = sorted(context.partition_keys, key=_key_order)
+        keys = in_order(recorder.store, context.partition_keys)
         with progress.bar(group, len(keys) * len(chosen)) as bar:
             for key in keys:
                 run_makers(recorder, key, chosen, selected, bar)
@@ -81,9 +83,9 @@ def run_makers(recorder: "Recorder", key: str, makers: Sequence[Maker], selected
             bar.update(len(makers))
             return
         started = time.perf_counter()
-        outcomes = recorder.store.materialise_together(
-            scan, slot, recipes, lambda drafts, fill=maker.fill: fill(view, drafts), {"run_id": recorder.context.run_id}
-        )
+        fill = functools.partial(maker.fill, view)
+        origin = {"run_id": recorder.context.run.run_id}
+        outcomes = recorder.store.materialise_together(scan, slot, recipes, fill, origin)
         for artifact, outcome in outcomes.items():
             recorder.record(key, artifact, outcome, time.perf_counter() - started)
         bar.update(1)
@@ -188,6 +190,14 @@ def _tags(outcome: Outcome) -> dict[str, str]:
     return {**tags, **{f"dagster/input_data_version/{name}": content for name, content in plain_inputs.items()}}
 
 
-def _key_order(key: str) -> tuple[str, int]:
-    scan, slot = split_key(key)
-    return scan, SLOTS.index(slot) if slot else 0
+def in_order(store: Store, keys: Iterable[str]) -> list[str]:
+    """Partition keys scan by scan in slot order, a region after the one that gives it its references."""
+    pairs = [split_key(key) for key in keys]
+    registry = ScanRegistry(store.home)
+    scans = {scan: registry.get(scan) for scan in {scan for scan, _ in pairs}}
+
+    def place(pair: tuple[str, str | None]) -> tuple[str, int, int]:
+        scan, slot = pair
+        return scan, scans[scan].reference_depth(slot), SLOTS.index(slot) if slot else 0
+
+    return [tile_key(scan, slot) if slot else scan for scan, slot in sorted(pairs, key=place)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,11 +13,19 @@ from microstructure_assets import progress
 from microstructure_assets.assets.lane import Maker, lane
 from microstructure_assets.assets.views import BLOCK_BYTES, ScanView
 from microstructure_assets.assets.writing import add_picture
+from microstructure_assets.errors import InputError
 from microstructure_assets.store.content import hash_columns
 from microstructure_assets.store.draft import Draft
 
+if TYPE_CHECKING:
+    from microstructure_assets.acquisition.scan import Scan
+    from microstructure_assets.methods.settings import PreprocessingSettings
 
-class NoPatterns(ValueError):
+STATIC_SAMPLE = 400
+NOISE_SAMPLE_COLUMNS = 40
+
+
+class NoPatterns(InputError):
     """A scan without patterns, or with more than the disk can hold."""
 
 
@@ -63,9 +71,9 @@ def fill_patterns(view: ScanView, drafts: Mapping[str, Draft]) -> None:
             f"{view.scan.source}: holds maps but no patterns; the pattern lane needs the patterns of the scan"
         )
     rows, columns, *detector = scan.patterns.shape
-    correction = BackgroundCorrection.prepare(
-        (detector[0], detector[1]), view.settings("preprocessing"), scan.static_background
-    )
+    settings = view.settings("preprocessing")
+    static, origin = static_background(scan, settings)
+    correction = BackgroundCorrection.prepare((detector[0], detector[1]), settings, static)
     stored, quality = drafts.get("preprocessed_patterns"), drafts.get("pattern_quality")
     streams = _pattern_streams(view, stored, (rows, columns, *correction.cropped_shape)) if stored else {}
     contrast = np.empty((rows, columns), dtype=np.float32)
@@ -95,13 +103,42 @@ def fill_patterns(view: ScanView, drafts: Mapping[str, Draft]) -> None:
                     target[area].reshape(-1)[part] = values
             if streams:
                 streams["intensity"].append(codes.reshape(*raw.shape[:2], *correction.cropped_shape))
-            if len(sample) < 4:
-                sample.append((flat[len(flat) // 2].copy(), codes[len(flat) // 2].copy()))
+            if not sample:
+                sample = [(flat[place].copy(), codes[place].copy()) for place in _four_places(len(flat))]
             bar.update(len(raw))
     if stored:
-        _finish_patterns(view, stored, gains, offsets, sample)
+        _finish_patterns(view, stored, gains, offsets, sample, origin)
     if quality:
         _finish_quality(view, quality, scan, contrast, intensity)
+
+
+def static_background(scan: Scan, settings: PreprocessingSettings) -> tuple[np.ndarray | None, str]:
+    """The static background to remove and where it comes from; estimated where the scan brings none."""
+    from microstructure_assets.methods.background import BackgroundCorrection
+    from microstructure_assets.methods.noise import noise_variance
+    from microstructure_assets.methods.static_background import estimate_static_background
+
+    if settings.static_background == "none":
+        return None, "none, as set"
+    own = scan.static_background
+    if own is not None:
+        return own, "the scan's"
+    assert scan.patterns is not None
+    rows, columns, height, width = scan.patterns.shape
+    wanted = max(2, min(STATIC_SAMPLE, BLOCK_BYTES * 4 // (height * width * 4)))
+    picked = sorted({rows * part // wanted for part in range(wanted)})
+    stride = max(1, len(picked) * columns // wanted)
+    raw = np.concatenate([scan.patterns.read_rows(row, row + 1)[0, ::stride] for row in picked])
+    correction = BackgroundCorrection.prepare(
+        (height, width), settings.model_copy(update={"intensity": "zero_mean", "static_background": "none"}), None
+    )
+    near = scan.patterns.read_rows(0, min(rows, 3))[:, :NOISE_SAMPLE_COLUMNS]
+    beside = correction(near.reshape(-1, height, width)).reshape(*near.shape[:2], -1)
+    noise = noise_variance(beside, detector_shape=correction.cropped_shape).variance
+    found = estimate_static_background(raw, correction(raw).reshape(len(raw), -1), noise)
+    if found.pattern is None:
+        return None, f"none: the scan brings none, and {found.reason}"
+    return found.pattern, f"estimated: {found.reason}"
 
 
 def fill_pattern_subspace(view: ScanView, drafts: Mapping[str, Draft]) -> None:
@@ -179,18 +216,27 @@ def _pattern_streams(view: ScanView, draft: Draft, shape: tuple[int, ...]) -> di
     return {"intensity": draft.stream("intensity", shape, np.uint8)}
 
 
+def _four_places(count: int) -> list[int]:
+    return sorted({count * part // 8 for part in (1, 3, 5, 7)})
+
+
 def _parts(count: int, detector: list[int]) -> Iterator[slice]:
     step = max(1, BLOCK_BYTES // (detector[0] * detector[1] * 4))
     return (slice(start, min(count, start + step)) for start in range(0, count, step))
 
 
 def _finish_patterns(
-    view: ScanView, draft: Draft, gain: np.ndarray, offset: np.ndarray, sample: list[tuple[np.ndarray, np.ndarray]]
+    view: ScanView,
+    draft: Draft,
+    gain: np.ndarray,
+    offset: np.ndarray,
+    sample: list[tuple[np.ndarray, np.ndarray]],
+    origin: str,
 ) -> None:
     view.save(
         draft,
         {"gain": gain, "offset": offset},
-        facts={"quantisation_step_median": float(np.median(gain))},
+        facts={"quantisation_step_median": float(np.median(gain)), "static_background": origin},
         shown_arrays={
             "raw": np.stack([item[0] for item in sample]),
             "corrected": np.stack([item[1] for item in sample]),

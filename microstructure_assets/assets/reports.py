@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.metadata
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 
 from microstructure_assets.assets.lane import Maker, lane
 from microstructure_assets.assets.views import ScanView
+from microstructure_assets.figures.gallery import DRAWERS
+from microstructure_assets.figures.render import png
 from microstructure_assets.figures.report import ArtifactRow, Fact, ScanReport, Section, Table, render_report
 from microstructure_assets.store.contract import ARTIFACTS, TILE_ARTIFACTS
 from microstructure_assets.store.draft import Draft
@@ -25,7 +28,7 @@ def fill_scan_report(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     newest = max(head.created for name in _scan_artifacts() if (head := view.store.head(view.scan_name, name)))
     report = ScanReport(
         scan=view.scan_name,
-        created=newest,
+        created=datetime.datetime.fromisoformat(newest).strftime("%-d %B %Y, %H:%M UTC"),
         headline=headline(facts),
         summary=summary(facts),
         sections=sections(view, facts),
@@ -62,6 +65,7 @@ def collect_facts(view: ScanView) -> dict[str, Any]:
         "fallbacks": int(sum(gathered["fallbacks"])),
         "references": int(sum(gathered["references"])),
         "noise_deviation": float(np.sqrt(np.median(noise))),
+        "static_background": view.read("preprocessed_patterns").attributes["static_background"],
         "tiling": view.read("analysis_tiling").document(),
         "band_contrast_source": view.read("pattern_quality").attributes["band_contrast_source"],
         "subspace": view.read("pattern_subspace").attributes,
@@ -134,6 +138,22 @@ def sections(view: ScanView, facts: Mapping[str, Any]) -> tuple[Section, ...]:
     return tuple(parts)
 
 
+def _tiling_picture(view: ScanView) -> bytes:
+    arrays = {"band_contrast": view.read("pattern_quality").array("band_contrast")}
+    tables = {"tiles": view.read("analysis_tiling").table("tiles"), "regions": _regions_table(view)}
+    return png(DRAWERS["analysis_tiling"](arrays, tables=tables, grid=view.grid, heading=view.heading))
+
+
+def _regions_table(view: ScanView) -> dict[str, np.ndarray]:
+    regions = list(view.scan.regions.items())
+    bounds = ("row_start", "row_stop", "column_start", "column_stop")
+    return {
+        "slot": np.asarray([slot for slot, _ in regions], dtype=object),
+        "name": np.asarray([region.name for _, region in regions], dtype=object),
+        **{name: np.asarray([getattr(region, name) for _, region in regions], dtype=np.int64) for name in bounds},
+    }
+
+
 EXAMPLES = (
     ("pca_scores", "Principal components", "How many components are kept"),
     ("gmm_clusters", "Clusters", "Clusters and the criteria over their number"),
@@ -157,6 +177,11 @@ def distrust(facts: Mapping[str, Any]) -> tuple[str, ...]:
     if facts["unit"] != "µm":
         warnings.append(
             "The file gives no step size: lengths are in points. Set acquisition.step_x_um and acquisition.step_y_um."
+        )
+    if not facts["static_background"].startswith("the scan's"):
+        warnings.append(
+            f"Static background {facts['static_background']}. What is left of the detector's fixed pattern makes all "
+            "patterns alike; a measured one is better (acquisition.static_background)."
         )
     if facts["points"] < 100:
         warnings.append(

@@ -44,7 +44,6 @@ def fill_pca_scores(view: TileView, drafts: Mapping[str, Draft]) -> None:
             "noise_edge": np.asarray(edges, dtype=np.float64),
         },
         more_dimensions={"explained_variance": ("roi", "k_computed"), "noise_edge": ("roi",)},
-        shown_arrays={"eigenvalue": stack_rois(variances, np.nan)},
         facts={"components_mean": float(np.mean(knees)), "components_computed": int(max(len(item) for item in ratios))},
     )
 
@@ -117,8 +116,7 @@ def fill_anomalies(view: TileView, drafts: Mapping[str, Draft]) -> None:
             "excess": np.asarray([own.excess for own in found]),
         },
         facts={"anomaly_share": float(flagged.mean()), "excess_mean": float(np.mean([own.excess for own in found]))},
-        shown_arrays={"dimension": knees},
-        shown_tables={"centres": _centres(view, squared, cluster)},
+        shown_arrays={"dimension": knees, "cluster": cluster},
     )
 
 
@@ -139,7 +137,6 @@ def fill_reference_windows(view: TileView, drafts: Mapping[str, Draft]) -> None:
             "references_from": source or view.slot,
         },
         shown_arrays={"cluster": view.own("gmm_clusters").array("cluster")},
-        shown_tables={"windows": _shown_windows(view, table, arrays)},
     )
 
 
@@ -224,33 +221,6 @@ def fill_weight_boundaries(view: TileView, drafts: Mapping[str, Draft]) -> None:
             }
         },
     )
-
-
-def _centres(view: TileView, squared: list[np.ndarray], cluster: np.ndarray) -> dict[str, np.ndarray]:
-    """The most central point of each cluster, in points of the tile."""
-    places = []
-    for roi, distance in zip(view.tile.rois, squared, strict=True):
-        rows, columns = roi.inside(view.tile.bounds)
-        labels = cluster[rows, columns]
-        for label in range(int(labels.max(initial=-1)) + 1):
-            own = np.where(labels == label, distance, np.inf)
-            y, x = np.unravel_index(int(np.argmin(own)), own.shape)
-            places.append((y + rows.start, x + columns.start))
-    y, x = np.asarray(places, dtype=np.int64).reshape(-1, 2).T
-    return {"y": y, "x": x}
-
-
-def _shown_windows(
-    view: TileView, table: Mapping[str, np.ndarray], arrays: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """The windows inside the tile, in points of the tile."""
-    bounds = view.tile.bounds
-    y, x = np.asarray(table["window_y"]) - bounds.row_start, np.asarray(table["window_x"]) - bounds.column_start
-    inside = (y >= 0) & (x >= 0) & (y < bounds.shape[0]) & (x < bounds.shape[1])
-    counts = arrays["point_count"][np.asarray(table["roi"]), np.asarray(table["cluster"])]
-    columns = {"roi": table["roi"], "cluster": table["cluster"], "y": y, "x": x, "point_count": counts}
-    fallback = np.asarray(table["fallback"]) != "none"
-    return {name: np.asarray(values)[inside] for name, values in {**columns, "fallback": fallback}.items()}
 
 
 def _own_references(view: TileView) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

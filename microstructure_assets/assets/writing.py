@@ -84,8 +84,8 @@ def place_rois(tile: TileBounds, values: Sequence[np.ndarray], fill: Any) -> np.
     trailing = tuple(max(item.shape[axis] for item in values) for axis in range(2, values[0].ndim))
     whole = np.full((*tile.bounds.shape, *trailing), fill, dtype=values[0].dtype)
     for roi, item in zip(tile.rois, values, strict=True):
-        area = (*roi.inside(tile.bounds), *(slice(0, size) for size in item.shape[2:]))
-        whole[area] = item
+        inner = tuple(slice(0, size) for size in item.shape[2:])
+        whole[roi.inside(tile.bounds) + inner] = item
     return whole
 
 
@@ -94,7 +94,7 @@ def stack_rois(values: Sequence[np.ndarray], fill: Any) -> np.ndarray:
     shape = tuple(max(item.shape[axis] for item in values) for axis in range(values[0].ndim))
     whole = np.full((len(values), *shape), fill, dtype=values[0].dtype)
     for index, item in enumerate(values):
-        whole[(index, *(slice(0, size) for size in item.shape))] = item
+        whole[index][tuple(slice(0, size) for size in item.shape)] = item
     return whole
 
 

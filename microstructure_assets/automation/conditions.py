@@ -72,9 +72,10 @@ def used_slots(scan: str) -> set[str] | None:
 SETTINGS = dg.AssetSelection.assets("scan_settings", "tile_settings")
 UNUSED = UnusedSlot()
 
-INCREMENTAL = (
+NEWS: Condition = Condition.any_deps_match(Condition.data_version_changed() | Condition.will_be_requested())
+INCREMENTAL: Condition = (
     (
-        Condition.any_deps_match(Condition.data_version_changed() | Condition.will_be_requested()).since_last_handled()
+        NEWS.since_last_handled()
         | Condition.newly_missing().since_last_handled()
         | Condition.code_version_changed().since_last_handled()
     )

@@ -1,7 +1,7 @@
 """Which side of a boundary a point lies on, from straight edges under the beam fitted to the shares around it.
 
-A share that crosses a straight boundary under a Gaussian interaction volume follows a normal distribution function. Fitting
-that edge to the points around gathers the evidence along the boundary, where a filter would also blur across it.
+A share that crosses a straight boundary under a Gaussian interaction volume follows a normal distribution function.
+Fitting that edge to the points around gathers the evidence along the boundary; a filter would also blur across it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _gather(
     beam_x: float,
     points: np.ndarray,
 ) -> int:
-    """Fill ``points`` (value, y, x, weight) with the part of ``first`` against ``second`` around a point; their number."""
+    """Fill ``points`` (value, y, x, weight) with the part of ``first`` against ``second`` near a point; the number."""
     rows, columns, slots = share.shape
     radius_y, radius_x = max(2.4, 1.5 * beam_y), max(2.4, 1.5 * beam_x)
     reach_y, reach_x = min(int(2.0 * radius_y), 10), min(int(2.0 * radius_x), 10)
@@ -149,7 +149,16 @@ def place_points(
             for i in range(rivals):
                 for j in range(i + 1, rivals):
                     used = _gather(
-                        label, share, error, row, column, label[row, column, i], label[row, column, j], beam_y, beam_x, points
+                        label,
+                        share,
+                        error,
+                        row,
+                        column,
+                        label[row, column, i],
+                        label[row, column, j],
+                        beam_y,
+                        beam_x,
+                        points,
                     )
                     distance, deviation = _fit_edge(points, used)
                     if deviation > 0.6:  # no edge to be seen: the shares decide
@@ -219,7 +228,9 @@ def edge_slopes(label: np.ndarray, share: np.ndarray, error: np.ndarray, limit: 
     return found[:number]
 
 
-def estimate_beam(label: np.ndarray, share: np.ndarray, error: np.ndarray, fallback: float = 0.7) -> tuple[float, float]:
+def estimate_beam(
+    label: np.ndarray, share: np.ndarray, error: np.ndarray, fallback: float = 0.7
+) -> tuple[float, float]:
     """Deviation of the interaction volume along y and x from the width of clean boundaries.
 
     Parameters

@@ -13,7 +13,7 @@ HALF_LENGTH = 2  # points along the edge to each side
 
 @njit(cache=True, parallel=True, fastmath=True)
 def _differences(patterns: np.ndarray, first: int, last: int, start: int, stop: int, noise: float) -> np.ndarray:
-    """Scores of the edges between columns ``start`` .. ``stop`` (edge k lies between k and k + 1), rows first .. last."""
+    """Scores of the edges ``start`` .. ``stop`` (k lies between columns k and k + 1), rows ``first`` .. ``last``."""
     rows, columns, pixels = patterns.shape
     result = np.zeros((last - first, stop - start), np.float32)
     for row in prange(first, last):
@@ -71,9 +71,13 @@ def measure_edges(blocks: Blocks, noise_variance: float) -> tuple[np.ndarray, np
         height, width = row.stop - row.start, column.stop - column.start
         edges = min(column.stop, columns - 1) - column.start
         if edges > 0:
-            along_x[row, column.start : column.start + edges] = _differences(block, y, y + height, x, x + edges, noise_variance)
+            along_x[row, column.start : column.start + edges] = _differences(
+                block, y, y + height, x, x + edges, noise_variance
+            )
         edges = min(row.stop, rows - 1) - row.start
         if edges > 0:
             turned = np.ascontiguousarray(block.transpose(1, 0, 2))
-            along_y[row.start : row.start + edges, column] = _differences(turned, x, x + width, y, y + edges, noise_variance).T
+            along_y[row.start : row.start + edges, column] = _differences(
+                turned, x, x + width, y, y + edges, noise_variance
+            ).T
     return along_x, along_y

@@ -124,11 +124,14 @@ def redundant_references(
 ) -> NDArray[np.bool_]:
     """References that others make up: mixtures, as those of clusters of boundary points are, and equals.
 
-    A reference is judged against the non-negative combination of the others that comes nearest. It is redundant when
-    what is left of its energy stays below ``mixed`` where two or more of the others hold a tenth each, or below
-    ``equal`` where a single one does, in either case plus three standard deviations of what the noise leaves. The
-    noisiest is judged first, and the rest without it. A pure pattern is never a mixture of those that contain it, as a
-    weight would have to be negative.
+    A reference is judged against the non-negative combination of the others that comes nearest. Where a single one
+    makes up nine tenths of it, the reference is redundant when the two are ``equal`` but for that share of the
+    energy. Where two or more hold a tenth each, it is when the combination is so much nearer than any of them that no
+    more than a share ``mixed`` of the distance to the nearest is left: a mixture of two grains lies between them,
+    whereas a third orientation half a degree away lies as far from the combination as from its members, nearly. In
+    either case three standard deviations of what the noise leaves are added. The noisiest is judged first, and the
+    rest without it. A pure pattern is never a mixture of those that contain it, as a weight would have to be
+    negative.
 
     Parameters
     ----------
@@ -138,8 +141,10 @@ def redundant_references(
         Noise energy of each reference, pixels × noise variance.
     pixels
         p.
-    equal, mixed
-        Shares of the energy; 0 switches the test off.
+    equal
+        Share of the reference's energy; 0 switches the test for equals off.
+    mixed
+        Share of the squared distance to the nearest member; 0 switches the test for mixtures off.
     """
     r = len(gram)
     redundant = np.zeros(r, dtype=bool)
@@ -152,8 +157,11 @@ def redundant_references(
         weight = nonnegative_least_squares(block, gram[k, others][None])[0]
         left = gram[k, k] - 2 * weight @ gram[k, others] + weight @ block @ weight
         scatter = np.sqrt(2.0 / pixels) * (noise_energy[k] + weight**2 @ noise_energy[others])
-        several = np.sum(weight > _LEAST_SHARE * weight.sum()) >= 2
-        tolerance = mixed if several else equal
+        part = weight > _LEAST_SHARE * weight.sum()
+        tolerance = equal
+        if part.sum() >= 2:
+            likeness = gram[k, others[part]] ** 2 / (gram[k, k] * energy[others[part]])
+            tolerance = max(equal, mixed * (1.0 - float(likeness.max()))) if mixed > 0 else 0.0
         redundant[k] = tolerance > 0 and left < tolerance * gram[k, k] + 3.0 * scatter
     return redundant
 

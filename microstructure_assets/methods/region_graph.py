@@ -13,9 +13,8 @@ import numpy as np
 from microstructure_assets.methods import stitching_kernels as kernels
 from microstructure_assets.methods.unmixing_kernels import nonnegative_weights
 
-
 VOID_SHARE = 0.03  # signal energy of a pore relative to the typical
-NOISE_SPREAD = 0.06  # relative deviation of the noise variance from point to point that no test may mistake for signal
+NOISE_SPREAD = 0.03  # relative deviation of the noise variance from point to point that no test may mistake for signal
 
 
 @dataclass(frozen=True)
@@ -60,12 +59,15 @@ class Scale:
     pixels : int
     caution : float
         Standard errors taken off a similarity when pairs are ordered.
+    contrast : float
+        Factor by which the contrasts of patterns of one region may differ.
     """
 
     noise: float
     signal: float
     pixels: int
     caution: float
+    contrast: float
 
     @property
     def floor(self) -> float:
@@ -73,7 +75,7 @@ class Scale:
         return VOID_SHARE * self.signal
 
     def energy_error(self, signal: float, count: float) -> float:
-        """Standard error of the signal energy of a mean of ``count`` patterns, the spread of the noise level included."""
+        """Standard error of the signal energy of a mean of ``count`` patterns, spread of the noise level included."""
         noise = self.noise / count
         spread = NOISE_SPREAD * self.pixels * noise / math.sqrt(max(count, 1.0))
         return math.sqrt(2.0 * self.pixels * noise**2 + 4.0 * max(signal, self.floor) * noise + spread**2)
@@ -128,7 +130,9 @@ def _grouped(sums: np.ndarray, counts: np.ndarray, group: np.ndarray, number: in
     return Pieces(total, np.bincount(group, counts, number))
 
 
-def join_pieces(pieces: Pieces, pairs: np.ndarray, scale: Scale, tolerance: float) -> tuple[Pieces, np.ndarray, np.ndarray]:
+def join_pieces(
+    pieces: Pieces, pairs: np.ndarray, scale: Scale, tolerance: float
+) -> tuple[Pieces, np.ndarray, np.ndarray]:
     """Join touching pieces of one pattern, the most surely similar first.
 
     Returns
@@ -140,7 +144,9 @@ def join_pieces(pieces: Pieces, pairs: np.ndarray, scale: Scale, tolerance: floa
         First piece, second piece, correlation, its standard error, points of the joint piece.
     """
     sums, counts = pieces.sums.copy(), pieces.count.copy()
-    parent, log = kernels.agglomerate(sums, counts, pairs, scale.noise, scale.floor, tolerance, scale.caution)
+    parent, log = kernels.agglomerate(
+        sums, counts, pairs, scale.noise, scale.floor, tolerance, scale.contrast, scale.caution
+    )
     kept, index = np.unique(parent, return_inverse=True)
     return Pieces(sums[kept], counts[kept]), index.reshape(-1), log
 
@@ -154,7 +160,7 @@ def find_void(pieces: Pieces, scale: Scale) -> np.ndarray:
 
 
 def atom_shape(scale: Scale) -> tuple[int, int]:
-    """Rows and columns of points over which unrelated patterns differ by six standard errors of their squared distance."""
+    """Rows and columns of points whose means differ by six standard errors of their distance if unrelated."""
     needed = 6.0 * scale.noise * math.sqrt(2.0 * scale.pixels) / max(scale.signal, 1e-12)
     height = int(np.clip(math.floor(math.sqrt(needed)), 1, 4))
     return height, int(np.clip(math.ceil(needed / height), 1, 4))
@@ -176,12 +182,18 @@ def _is_of_one_pattern(
 
 
 def find_mixed(
-    pieces: Pieces, points: np.ndarray, pairs: np.ndarray, void: np.ndarray, scale: Scale, tolerance: float, caution: float
+    pieces: Pieces,
+    points: np.ndarray,
+    pairs: np.ndarray,
+    void: np.ndarray,
+    scale: Scale,
+    tolerance: float,
+    caution: float,
 ) -> np.ndarray:
     """Pieces that do not differ from a mixture of the larger pieces near them: points under the beam at a boundary.
 
-    A piece stays if what the non-negative combination nearest to its mean leaves unexplained exceeds the tolerance by so
-    many standard errors; else its points belong to its neighbours.
+    A piece stays if what the non-negative combination nearest to its mean leaves unexplained exceeds the tolerance by
+    so many standard errors, or if the combination does not sum to one; else its points belong to its neighbours.
 
     Parameters
     ----------
@@ -225,6 +237,10 @@ def find_mixed(
         unexplained = signal - 2.0 * weights @ projection + weights @ gram @ weights
         error = scale.energy_error(signal, float(count[piece]))
         mixed[piece] = unexplained - caution * error < tolerance * max(signal, error, scale.floor)
+        if mixed[piece] and not void[around].any():
+            # the shares of a mixture sum to one; a like pattern of another contrast is another phase
+            excess = abs(math.log(max(weights.sum(), 1e-3))) - math.log(scale.contrast)
+            mixed[piece] = excess < caution * error / max(signal, scale.floor)
     return mixed
 
 
@@ -236,6 +252,31 @@ def _reach_out(piece: int, neighbours: list[list[int]], mixed: np.ndarray, point
             if candidate != piece and not mixed[candidate] and points[candidate] >= points[piece]:
                 around.add(candidate)
     return sorted(around, key=lambda k: (-points[k], k))[:16]
+
+
+def depth_of_pieces(piece: np.ndarray, count: int) -> np.ndarray:
+    """Largest distance of a point of each piece from the points of others [points, diagonal steps count as one].
+
+    Parameters
+    ----------
+    piece : numpy.ndarray of int64, shape (rows, columns)
+        -1 = none.
+    count : int
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (count,)
+        1 for a piece all of whose points touch another piece; the scan's edge is no border.
+    """
+    from scipy.ndimage import distance_transform_cdt, maximum_filter, minimum_filter
+
+    inner = maximum_filter(piece, 3, mode="nearest") == minimum_filter(piece, 3, mode="nearest")
+    if inner.all():
+        return np.full(count, max(piece.shape))
+    distance = 1 + distance_transform_cdt(inner, metric="chessboard").astype(np.int64)
+    depth = np.zeros(count, np.int64)
+    np.maximum.at(depth, piece[piece >= 0], distance[piece >= 0])
+    return depth
 
 
 def link_pieces(
@@ -259,7 +300,9 @@ def link_pieces(
     log = np.zeros((len(pairs), 4))
     for index, (a, b, _) in enumerate(pairs):
         dot = float(means[a] @ means[b])
-        value, error = kernels.similarity(dot, energy[a], energy[b], count[a], count[b], scale.noise, pixels, scale.floor)
+        value, error = kernels.similarity(
+            dot, energy[a], energy[b], count[a], count[b], scale.noise, pixels, scale.floor, scale.contrast
+        )
         log[index] = a, b, value, error
     linked = (log[:, 2] >= tolerance) & ~void[pairs[:, 0]] & ~void[pairs[:, 1]]
     empty = np.flatnonzero(void)

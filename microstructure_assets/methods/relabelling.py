@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from microstructure_assets.methods.region_graph import Pieces, Scale, find_piece
 
 SLOTS = 6
 LEAST_PURE_POINTS = 3.0
-UNEXPLAINED_SHARE = 0.3
+UNEXPLAINED_SHARE = 0.2
 
 
 class PatternBlocks(Protocol):
@@ -54,7 +55,7 @@ class Blocks:
 
 def _cuts(length: int, side: int) -> list[tuple[int, int]]:
     edges = np.linspace(0, length, max(1, round(length / side)) + 1).round().astype(int)
-    return [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,13 @@ class _Sums:
 
 
 def refine(
-    blocks: Blocks, field: Field, pieces: Pieces, region: np.ndarray, void: np.ndarray, scale: Scale, options: RefineOptions
+    blocks: Blocks,
+    field: Field,
+    pieces: Pieces,
+    region: np.ndarray,
+    void: np.ndarray,
+    scale: Scale,
+    options: RefineOptions,
 ) -> Pieces:
     """One pass: unmix every point, give it to its strongest piece, start new pieces where signal stays unexplained.
 
@@ -193,7 +200,9 @@ def refine(
     offset = known
     for row, column, block in blocks:
         flat = block.reshape(-1, block.shape[2])
-        residual = _unmix_block(row, column, flat, field, old_piece, old_weight, means, pieces, region, void, scale, options)
+        residual = _unmix_block(
+            row, column, flat, field, old_piece, old_weight, means, pieces, region, void, scale, options
+        )
         best = field.candidate[row, column, 0].copy()
         if not options.last:
             seeds = _unexplained(residual, block.shape[0], block.shape[1], scale)
@@ -213,7 +222,8 @@ def refine(
         weight = np.where(own, share**4, 0).astype(np.float32)
         all_sums.add(flat, label, weight.ravel())
         all_weight[row, column] = weight
-    poor = pure_sums.weight < LEAST_PURE_POINTS
+    # a mean in which the noise outweighs the signal gains more from further points than from pure ones
+    poor = pure_sums.weight < max(LEAST_PURE_POINTS, scale.pixels * scale.noise / scale.signal)
     for name in ("sums", "weight", "squared"):
         getattr(pure_sums, name)[poor] = getattr(all_sums, name)[poor]
     # equally weighted patterns as noisy as the weighted mean: factor * weight is their number

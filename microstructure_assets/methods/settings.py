@@ -19,7 +19,7 @@ class PreprocessingSettings(Settings):
         500, ge=0, description="Width of the centred crop [px]; applied only to larger detectors; 0 = no crop"
     )
     static_background: Literal["auto", "none"] = Field(
-        "auto", description="auto: remove the scan's static background where it has one"
+        "auto", description="auto: remove the scan's static background, estimated from its patterns where it brings none"
     )
     dynamic_background: Literal["frequency", "none"] = Field(
         "frequency", description="Gaussian high-pass in the frequency domain, or none"
@@ -156,10 +156,11 @@ class FactorizationSettings(Settings):
         description="noise_corrected leaves out a reference that another equals but for this share of its energy",
     )
     mixed_tolerance: float = Field(
-        0.06,
+        0.2,
         ge=0,
         lt=1,
-        description="noise_corrected leaves out a reference that others mix to within this share of its energy; 0: none",
+        description="noise_corrected leaves out a reference that a mixture of others comes nearer to than any of them, "
+        "down to this share of the squared distance; 0 = none",
     )
 
 
@@ -176,8 +177,14 @@ class StitchingSettings(Settings):
     region_similarity: float = Field(
         0.5, gt=0, lt=1, description="Correlation from which touching pieces belong to one region [-]"
     )
+    contrast_factor: float = Field(
+        1.4, gt=1, le=100, description="Factor by which the contrast may differ within a region [-]"
+    )
     mixture_tolerance: float = Field(
-        0.15, gt=0, lt=1, description="Share of a piece's signal that a mixture of its neighbours may leave unexplained [-]"
+        0.15,
+        gt=0,
+        lt=1,
+        description="Share of a piece's signal that a mixture of its neighbours may leave unexplained [-]",
     )
     mixture_caution: float = Field(
         3.0, ge=0, description="Standard errors by which a piece must differ from mixtures of its neighbours [-]"

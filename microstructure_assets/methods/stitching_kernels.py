@@ -129,11 +129,13 @@ def similarity(
     noise: float,
     pixels: int,
     floor: float,
+    contrast: float,
 ) -> tuple[float, float]:
     """Correlation of two means with the noise taken off, and its standard error.
 
-    ``energy`` is the squared norm of a mean of ``count`` patterns, noise included. The signal energy of a mean that is too
-    noisy to know its own is drawn towards its partner's; two means without signal (below ``floor``) are alike.
+    ``energy`` is the squared norm of a mean of ``count`` patterns, noise included. The signal energy of a mean that is
+    too noisy to know its own is drawn towards its partner's; two means without signal (below ``floor``) are alike; two
+    means whose contrasts differ by more than the factor ``contrast``, beyond three standard errors, are not (-1).
     """
     noise_a, noise_b = noise / count_a, noise / count_b
     signal_a, signal_b = energy_a - pixels * noise_a, energy_b - pixels * noise_b
@@ -143,6 +145,10 @@ def similarity(
         return 1.0 - max(difference, 0.0) / (2.0 * floor), error
     variance_a = 4.0 * max(signal_a, floor) * noise_a + 2.0 * pixels * noise_a * noise_a
     variance_b = 4.0 * max(signal_b, floor) * noise_b + 2.0 * pixels * noise_b * noise_b
+    if signal_a > floor and signal_b > floor:
+        error = math.sqrt(variance_a / signal_a**2 + variance_b / signal_b**2)
+        if abs(math.log(signal_a / signal_b)) > 2.0 * math.log(contrast) + 3.0 * error:
+            return -1.0, error
     prior = 0.25 * max(signal_a, signal_b, floor) ** 2
     if variance_a > variance_b:
         signal_a = (signal_a * prior + max(signal_b, floor) * variance_a) / (prior + variance_a)
@@ -169,6 +175,7 @@ def agglomerate(
     noise: float,
     floor: float,
     tolerance: float,
+    contrast: float,
     caution: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Join touching pieces, the most surely similar pair first, until none reaches the tolerance.
@@ -187,6 +194,8 @@ def agglomerate(
         Signal energy below which a mean counts as without signal.
     tolerance : float
         Correlation from which two pieces are the same.
+    contrast : float
+        Factor by which the contrasts of two pieces may differ.
     caution : float
         Standard errors taken off a correlation when the pairs are ordered.
 
@@ -221,7 +230,7 @@ def agglomerate(
                 following[tail[node]] = index
             tail[node] = index
         dot = dot_product(sums[a], sums[b]) / (counts[a] * counts[b])
-        value, error = similarity(dot, energy[a], energy[b], counts[a], counts[b], noise, pixels, floor)
+        value, error = similarity(dot, energy[a], energy[b], counts[a], counts[b], noise, pixels, floor, contrast)
         if value >= tolerance:
             queue.append((-(value - caution * error), a, b, 0, 0, value, error))
     heapq.heapify(queue)
@@ -260,7 +269,9 @@ def agglomerate(
                 mark[node] = joins
                 target[index] = node
                 dot = dot_product(sums[a], sums[node]) / (counts[a] * counts[node])
-                value, error = similarity(dot, energy[a], energy[node], counts[a], counts[node], noise, pixels, floor)
+                value, error = similarity(
+                    dot, energy[a], energy[node], counts[a], counts[node], noise, pixels, floor, contrast
+                )
                 if value >= tolerance:
                     heapq.heappush(
                         queue, (-(value - caution * error), a, node, version[a], version[node], value, error)

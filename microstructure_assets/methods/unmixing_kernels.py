@@ -1,4 +1,4 @@
-"""Compiled loops that unmix points: the shares of the pieces near each point in its pattern, and what they leave unexplained."""
+"""Compiled loops that unmix points: the shares of the pieces near each point in its pattern."""
 
 from __future__ import annotations
 

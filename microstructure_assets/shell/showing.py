@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from microstructure_assets.errors import InputError
 from microstructure_assets.store.contract import ARTIFACTS, artifact_spec
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.layers import SettingsLayers
@@ -81,13 +82,13 @@ def artifact_path(home: Home, scan: str, asset: str, tile: str | None, part: str
 
     Raises
     ------
-    LookupError
+    InputError
         If there is no such artifact, tile or part.
     """
     spec = artifact_spec(asset)
     if (spec.per == "tile") != (tile is not None):
         need = "one per tile: give --tile" if spec.per == "tile" else "one per scan: leave --tile out"
-        raise LookupError(f"{asset}: there is {need}")
+        raise InputError(f"{asset}: there is {need}")
     slot = slot_of(home, scan, tile)
     artifact = Store(home).read(ScanRegistry(home).get(scan).name, asset, slot)
     if part is None:
@@ -97,7 +98,7 @@ def artifact_path(home: Home, scan: str, asset: str, tile: str | None, part: str
         **{file.stem: file for file in sorted(artifact.folder.iterdir()) if file.is_file()},
     }
     if part not in parts:
-        raise LookupError(f"{asset}: no part {part!r}; there are {', '.join(parts)}")
+        raise InputError(f"{asset}: no part {part!r}; there are {', '.join(parts)}")
     return parts[part]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from pydantic import ValidationError
@@ -22,7 +22,7 @@ def show_twin_settings() -> None:
         click.echo(f"{name:<34} {'none' if info.default is None else info.default!s:<20} {info.description}")
 
 
-def write_twin(path: Path, form: str, changes: Mapping[str, Any]) -> None:
+def write_twin(path: Path, form: Literal["h5", "tiff"], changes: Mapping[str, Any]) -> None:
     """Simulate and write.
 
     Raises
@@ -34,7 +34,9 @@ def write_twin(path: Path, form: str, changes: Mapping[str, Any]) -> None:
     from microstructure_assets.simulation.twin import make_twin
 
     try:
-        settings = TwinSettings(**{name: None if value == "none" else value for name, value in changes.items()})
+        settings = TwinSettings.model_validate(
+            {key: None if value == "none" else value for key, value in changes.items()}
+        )
     except ValidationError as error:
         detail = error.errors()[0]
         name = ".".join(str(item) for item in detail["loc"])
@@ -44,3 +46,5 @@ def write_twin(path: Path, form: str, changes: Mapping[str, Any]) -> None:
     with progress.reporting(Bars()):
         made = make_twin(settings, path, form=form)
     click.echo(f"twin: {made.path}\ntruth: {made.truth_path}")
+    if made.eds_path is not None:
+        click.echo(f"element maps: {made.eds_path}")

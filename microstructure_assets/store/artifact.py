@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from microstructure_assets.errors import InputError
 from microstructure_assets.store.contract import SCHEMA_VERSION, ArtifactSpec, artifact_spec
 from microstructure_assets.store.draft import ARRAYS_FOLDER, DOCUMENT_FILE, PAGE_FILE, RECORD_FILE
 from microstructure_assets.store.files import read_json
 
 
-class ArtifactMissing(LookupError):
+class ArtifactMissing(InputError, LookupError):
     """An artifact that has not been made, or is no longer in its place."""
 
 

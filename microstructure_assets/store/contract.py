@@ -8,7 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from microstructure_assets.errors import InputError
+
 SCHEMA_VERSION = 1
+
+
+class ArtifactUnknown(InputError, LookupError):
+    """A name that no artifact has."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Patterns after crop, background removal and scaling, as codes with gain and offset per pattern.",
         inputs=("scan_manifest",),
         settings=("preprocessing",),
-        modules=("methods.background",),
+        modules=("methods.background", "methods.static_background", "methods.noise"),
         libraries=("kikuchipy",),
         variables=(
             Variable("intensity", ("y", "x", "dy", "dx"), "1", "8-bit code; pattern = offset + gain * intensity"),
@@ -111,7 +117,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Band contrast and mean intensity of each pattern, and the vendor's band contrast where it gives one.",
         inputs=("scan_manifest",),
         settings=("preprocessing",),
-        modules=("methods.background", "methods.quality"),
+        modules=("methods.background", "methods.static_background", "methods.noise", "methods.quality"),
         libraries=("kikuchipy",),
         variables=(
             Variable("band_contrast", YX, "1", "the vendor's, else computed from the patterns"),
@@ -325,9 +331,9 @@ def artifact_spec(name: str) -> ArtifactSpec:
 
     Raises
     ------
-    KeyError
+    ArtifactUnknown
         If there is no artifact of this name; the message lists them.
     """
     if name not in BY_NAME:
-        raise KeyError(f"unknown artifact {name[:60]!r}; there are {', '.join(BY_NAME)}")
+        raise ArtifactUnknown(f"artifact {name[:60]!r}: no such artifact; there are {', '.join(BY_NAME)}")
     return BY_NAME[name]

@@ -13,7 +13,7 @@ import numpy as np
 
 from microstructure_assets.store.content import ArrayHasher, hash_columns, hash_json
 from microstructure_assets.store.contract import SCHEMA_VERSION, ArtifactSpec
-from microstructure_assets.store.files import sync_folder, sync_tree
+from microstructure_assets.store.files import sync, sync_tree
 
 SHARD_BYTES = 128 << 20
 CHUNK_BYTES = 1 << 20
@@ -187,7 +187,7 @@ class Draft:
                 raise
             self.discard()
             return False
-        sync_folder(place.parent)
+        sync(place.parent)
         return True
 
     def discard(self) -> None:

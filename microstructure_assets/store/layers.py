@@ -121,7 +121,7 @@ class SettingsLayers:
             else:
                 parse_setting(name, text)
 
-    def preview(self, group: str, changes: Mapping[str, Any]) -> Settings:
+    def preview(self, group: str, changes: Mapping[str, Any]) -> Any:
         """A settings group with changes on top of the defaults, for a scan that is not known yet."""
         own = {name: value for name, value in changes.items() if name.startswith(f"{group}.") and value != DEFAULT}
         return settings_groups()[group](

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NewType
 
+from microstructure_assets.errors import InputError
+
 ScanName = NewType("ScanName", str)
 Slot = NewType("Slot", str)
 
@@ -15,7 +17,7 @@ TILE_SLOTS: tuple[Slot, ...] = tuple(Slot(f"t{index:02d}") for index in range(64
 SLOTS: tuple[Slot, ...] = (*reversed(REGION_SLOTS), *TILE_SLOTS)
 
 
-class InvalidName(ValueError):
+class InvalidName(InputError):
     """A name that cannot be a folder or a partition key."""
 
 

@@ -8,16 +8,17 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from microstructure_assets.errors import InputError
 from microstructure_assets.store.files import read_json, write_json
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.names import REGION_SLOTS, ScanName, Slot, scan_name
 
 
-class ScanUnknown(LookupError):
+class ScanUnknown(InputError, LookupError):
     """A scan that the home does not know."""
 
 
-class RegistryError(ValueError):
+class RegistryError(InputError):
     """A registration that contradicts what is there."""
 
 
@@ -67,6 +68,23 @@ class RegisteredScan:
     def region_slot(self, region_name: str) -> Slot | None:
         """The slot of a named region."""
         return next((slot for slot, region in self.regions.items() if region.name == region_name), None)
+
+    def reference_depth(self, slot: str | None) -> int:
+        """How many regions stand between a slot and its own references; 0 for one that makes its own.
+
+        Raises
+        ------
+        RegistryError
+            If regions take their references from one another in a circle.
+        """
+        by_name = {region.name: region for region in self.regions.values()}
+        region = self.regions.get(Slot(slot)) if slot else None
+        depth = 0
+        while region is not None and region.references_from is not None:
+            region, depth = by_name.get(region.references_from), depth + 1
+            if depth > len(by_name):
+                raise RegistryError(f"regions of {self.name}: they take their references from one another in a circle")
+        return depth
 
 
 class ScanRegistry:
@@ -157,6 +175,7 @@ class ScanRegistry:
                     f"region {region.name!r}: all {len(REGION_SLOTS)} places for named regions are taken; remove one"
                 )
             scan = replace(scan, regions={**scan.regions, slot: region})
+            scan.reference_depth(slot)
             self._write(scan)
         return scan, slot
 

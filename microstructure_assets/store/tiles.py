@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from microstructure_assets.errors import InputError
 from microstructure_assets.store.names import Slot, slots_in_order
 from microstructure_assets.store.scans import RegisteredScan
 from microstructure_assets.store.store import Store
 
 
-class TileUnknown(LookupError):
+class TileUnknown(InputError, LookupError):
     """A slot that the scan does not use."""
 
 

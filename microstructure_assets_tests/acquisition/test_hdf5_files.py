@@ -78,3 +78,22 @@ def test_only_the_file_that_was_opened_can_vanish_with_an_error(tmp_path: Path, 
     assert scan.patterns is not None
     with pytest.raises(ScanFormatError, match=r"scan\.h5"):
         scan.patterns.read_rows(0, 1)
+
+
+def test_flipped_bytes_end_in_the_one_error_or_in_nothing(wheel: Path, tmp_path: Path) -> None:
+    whole = (wheel / "kikuchipy_h5ebsd" / "patterns.h5").read_bytes()
+    generator = np.random.default_rng(11)
+    refused = 0
+    for number in range(120):
+        data = bytearray(whole)
+        for position in generator.integers(0, 6000, 12):
+            data[position] = int(generator.integers(256))
+        path = tmp_path / f"{number}.h5"  # HDF5 remembers files by name
+        path.write_bytes(data)
+        try:
+            scan = open_scan(path)
+            if scan.patterns is not None:  # else the name of the patterns was hit
+                scan.patterns.read_rows(0, 1)
+        except ScanFormatError:
+            refused += 1
+    assert refused > 50

@@ -316,3 +316,14 @@ def test_source_may_be_read_by_several_threads(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         blocks = list(pool.map(lambda row: source.read_rows(row, row + 1), range(40)))
     np.testing.assert_array_equal(np.concatenate(blocks), patterns)
+
+
+def test_element_counts_in_any_vendors_file(tmp_path: Path) -> None:
+    path = tmp_path / "scan.h5"
+    write_kikuchipy_h5(path, random_patterns(2, 3))
+    with h5py.File(path, "r+") as file:
+        file["Scan 1/EDS/Data/Window Integral/Fe Ka1"] = np.arange(6, dtype="u2")
+        file["Scan 1/EDS/Data/Window Integral/O Ka1"] = np.arange(6, dtype="f4")
+    maps = open_scan(path).element_maps
+    assert {name: element.unit for name, element in maps.items()} == {"Fe Ka1": "counts", "O Ka1": "counts per second"}
+    np.testing.assert_array_equal(maps["Fe Ka1"].read(), [[0, 1, 2], [3, 4, 5]])

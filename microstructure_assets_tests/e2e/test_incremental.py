@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from microstructure_assets.store import contract
 from microstructure_assets.store.contract import TILE_ARTIFACTS
+from microstructure_assets.store.scans import NamedRegion, ScanRegistry
 from microstructure_assets_tests.e2e.conftest import Lab
 
 TILING = {"tiling.n": "2"}
@@ -37,20 +39,20 @@ def test_everything_changes_only_as_far_as_it_must(done: Lab, small_twin: Path) 
     assert done.heads("s") == first
     assert done.events_by_asset() == events
 
-    done.configure("s", {"knee.minimum": "4"}, "t02")
+    done.configure("s", {"knee.maximum": "3"}, "t02")
     done.characterize(small_twin, "s")
     second = done.heads("s")
     touched = changed(first, second)
     assert ("pca_scores", "t02") in touched
     assert {slot for name, slot in touched if name in TILES} == {"t02"}
     assert {name for name, slot in touched if slot is None} <= {"segmentation_map", "scan_report"}
-    assert second["pca_scores", "t02"].reason == "recomputed: setting `knee.minimum` 2 → 4"
+    assert second["pca_scores", "t02"].reason == "recomputed: setting `knee.maximum` 10 → 3"
     later = done.events_by_asset()
     for name in TILES:
         assert set(later[name][4:]) <= {"s|t02"}, name
     assert later["preprocessed_patterns"] == ["s"]
 
-    done.configure("s", {"knee.minimum": "3"})
+    done.configure("s", {"knee.maximum": "4"})
     done.characterize(small_twin, "s")
     third = done.heads("s")
     kept = {"scan_manifest", "preprocessed_patterns", "pattern_quality", "pattern_subspace", "analysis_tiling"}
@@ -99,3 +101,22 @@ def test_an_interrupted_job_goes_on_where_it_stopped(
     whole = lab.heads("s")
     assert {place: whole[place] for place in half} == half
     assert len(whole) == 7 + 4 * len(TILES)
+
+
+def test_a_region_takes_the_references_of_another_and_follows_its_changes(done: Lab, small_twin: Path) -> None:
+    registry = ScanRegistry(done.home)
+    before = done.heads("s")
+    registry.set_region("s", NamedRegion("R", 0, 20, 0, 20))
+    registry.set_region("s", NamedRegion("X", 4, 12, 4, 12, "R"))
+    done.characterize(small_twin, "s")
+    after = done.heads("s")
+    assert {place[1] for place in changed(before, after)} == {"r00", "r01"}
+    own, taken = done.store.read("s", "reference_windows", "r00"), done.store.read("s", "reference_windows", "r01")
+    np.testing.assert_array_equal(own.array("reference"), taken.array("reference"))
+    assert done.store.read("s", "cnmf_weights", "r01").array("weight").shape[:2] == (8, 8)
+    done.configure("s", {"references.method": "paper"}, "r00")
+    done.characterize(small_twin, "s")
+    later = done.heads("s")
+    touched = changed(after, later)
+    assert {("reference_windows", "r00"), ("reference_windows", "r01"), ("cnmf_weights", "r01")} <= touched
+    assert {slot for _, slot in touched} == {"r00", "r01"}

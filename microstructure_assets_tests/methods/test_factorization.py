@@ -202,8 +202,19 @@ def test_pure_patterns_are_never_called_mixtures() -> None:
     blends = np.concatenate(
         [base, 0.5 * base[:-1] + 0.5 * base[1:], 0.3 * base[:1] + 0.3 * base[1:2] + 0.4 * base[2:3]]
     )
-    redundant = redundant_references(blends @ blends.T, np.zeros(len(blends)), 2000, 0.005, 0.06)
+    redundant = redundant_references(blends @ blends.T, np.zeros(len(blends)), 2000, 0.005, 0.2)
     assert redundant.tolist() == [False] * 6 + [True] * 6
+
+
+def test_a_third_orientation_close_by_is_no_mixture() -> None:
+    generator = np.random.default_rng(0)
+    parent = generator.normal(size=2000)
+    # Squared correlations near 0.85, as between patterns half a degree apart.
+    turned = parent + 0.3 * generator.normal(size=(3, 2000))
+    between = 0.5 * turned[0] + 0.5 * turned[1]
+    family = np.concatenate([turned, between[None]])
+    redundant = redundant_references(family @ family.T, np.zeros(4), 2000, 0.005, 0.2)
+    assert redundant.tolist() == [False, False, False, True]
 
 
 def test_indefinite_corrected_gram_is_made_definite() -> None:

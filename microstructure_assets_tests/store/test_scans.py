@@ -57,6 +57,18 @@ def test_wrong_regions_are_refused(home: Home, source: Path, region: NamedRegion
         ScanRegistry(home).set_region("s", region)
 
 
+def test_depth_counts_regions_to_the_own_references_and_circles_are_refused(home: Home, source: Path) -> None:
+    registry = ScanRegistry(home)
+    registry.register("s", source)
+    registry.set_region("s", NamedRegion("R", 0, 9, 0, 9))
+    registry.set_region("s", NamedRegion("X", 0, 5, 0, 5, "R"))
+    scan, slot = registry.set_region("s", NamedRegion("Y", 0, 3, 0, 3, "X"))
+    assert [scan.reference_depth(item) for item in ("r00", "r01", slot, "t00", None)] == [0, 1, 2, 0, 0]
+    with pytest.raises(RegistryError, match="circle"):
+        registry.set_region("s", NamedRegion("R", 0, 9, 0, 9, "Y"))
+    assert registry.get("s").regions["r00"].references_from is None  # type: ignore[index]
+
+
 def test_sixteen_regions_and_no_more(home: Home, source: Path) -> None:
     registry = ScanRegistry(home)
     registry.register("s", source)

@@ -1,0 +1,296 @@
+"""The tables: median and spread over the seeds, the goal and the verdict beside them, between markers of a page."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy.results import Results, Row, code_version
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that is measured.
+
+    Attributes
+    ----------
+    key : str
+        Of the rows.
+    title : str
+    digits : int
+    goal : callable
+        Bounds (least, most) that a row is held against, or nothing where none applies.
+    """
+
+    key: str
+    title: str
+    digits: int = 3
+    goal: Callable[[Row], tuple[float, float] | None] = lambda row: None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of an experiment.
+
+    Attributes
+    ----------
+    experiment, title : str
+    groups : sequence of (key, title)
+        Columns that name a row; rows alike in them are seeds of one another.
+    columns : sequence of Column
+    keep : callable
+        Rows that belong to it.
+    """
+
+    experiment: str
+    title: str
+    groups: Sequence[tuple[str, str]]
+    columns: Sequence[Column]
+    keep: Callable[[Row], bool] = lambda row: True
+
+
+def _goal_regions(least: float) -> Callable[[Row], tuple[float, float] | None]:
+    def goal(row: Row) -> tuple[float, float] | None:
+        held = row["map"] == "default, stitched" and row["nu"] <= 3 and row["diameter"] >= 14
+        return (least, math.inf) if held else None
+
+    return goal
+
+
+def _is_lane(row: Row) -> bool:
+    return row["lane"].startswith("default lane") and row["form"] == "weights" and row["angle"] == 0
+
+
+def _goal_own(row: Row) -> tuple[float, float] | None:
+    return (-math.inf, {0.2: 0.01, 1.4: 0.03, 3.0: 0.08}.get(row["nu"], math.inf)) if _is_lane(row) else None
+
+
+def _goal_absent(row: Row) -> tuple[float, float] | None:
+    return (-math.inf, 0.05) if _is_lane(row) and row["nu"] <= 1.4 else None
+
+
+def _goal_coverage(row: Row) -> tuple[float, float] | None:
+    return (0.90, 0.98) if _is_lane(row) else None
+
+
+_COUNTS = (
+    Column("true", "true grains", 0),
+    Column("found", "found", 0),
+    Column("split", "split", 0),
+    Column("merged", "merged", 0),
+)
+_INDICES = (
+    Column("pure", "Rand index, pure points", 4, _goal_regions(0.995)),
+    Column("all", "Rand index, all points", 4, _goal_regions(0.99)),
+)
+
+TABLES: dict[str, Table] = {
+    "regions": Table(
+        "regions",
+        "Regions of the stitched map",
+        (("diameter", "diameter"), ("nu", "ν"), ("map", "map"), ("tiling", "tiling")),
+        (*_INDICES, *_COUNTS),
+        lambda row: row["tiling"] > 0 and row["map"].endswith("stitched"),
+    ),
+    "regions-rois": Table(
+        "regions",
+        "Clusters inside each ROI, mean over the ROIs, before stitching",
+        (("diameter", "diameter"), ("nu", "ν"), ("map", "map"), ("tiling", "tiling")),
+        (
+            Column("pure", "Rand index, pure points", 3),
+            Column("all", "all points", 3),
+            Column("true", "grains in a ROI", 1),
+            Column("found", "clusters in a ROI", 1),
+        ),
+        lambda row: row["map"].endswith("ROI by ROI"),
+    ),
+    "regions-rivals": Table(
+        "regions",
+        "Rivals on the scores of the whole scan",
+        (("diameter", "diameter"), ("nu", "ν"), ("map", "rival")),
+        (*_INDICES, *_COUNTS),
+        lambda row: row["tiling"] == 0,
+    ),
+    "frontier": Table(
+        "frontier",
+        "The frontier",
+        (("what", "what"), ("nu", "ν"), ("map", "map"), ("tiling", "tiling")),
+        (
+            Column("pure", "Rand index, pure points", 4),
+            Column("all", "Rand index, all points", 4),
+            Column("pure_share", "share of pure points", 2),
+            *_COUNTS,
+        ),
+        lambda row: not row["map"].endswith("ROI by ROI"),
+    ),
+    "edges": Table(
+        "edges",
+        "Boundaries as edges, matched one to one within one edge",
+        (("diameter", "diameter"), ("nu", "ν"), ("tiling", "tiling"), ("map", "edges of")),
+        (
+            Column("net", "F score less that of the moved map", 3),
+            Column("score", "F score", 3),
+            Column("edges", "edges", 0),
+            Column("true_edges", "true edges", 0),
+        ),
+    ),
+    "positions": Table(
+        "positions",
+        "Position of the crossings at the half-fraction line [points]",
+        (("nu", "ν"), ("rotation", "stripes turned by [°]"), ("axis", "along"), ("lane", "lane")),
+        (
+            Column("bias", "bias", 3),
+            Column("rms", "RMS", 3),
+            Column("median", "median size of the error", 3),
+            Column("found_share", "found", 3),
+            Column("extra_share", "extra", 3),
+            Column("coverage", "inside 95 % interval", 2),
+        ),
+    ),
+    "recall": Table(
+        "recall",
+        "Recall of sub-grain edges at 1 % of false edges",
+        (("nu", "ν"), ("angle", "misorientation [°]"), ("score", "score")),
+        (Column("recall", "recall", 3), Column("roc", "area under ROC", 3), Column("true", "true edges", 0)),
+    ),
+    "weights": Table(
+        "weights",
+        "Weights on mixed points",
+        (("angle", "angle"), ("nu", "ν"), ("lane", "lane"), ("form", "form")),
+        (
+            Column("error_all", "error of the own weight", 4, _goal_own),
+            Column("error", "the same, where the own grain has a reference", 4),
+            Column("bias", "bias", 3),
+            Column("absent", "weight on absent references", 3, _goal_absent),
+            Column("coverage", "inside 95 % interval", 3, _goal_coverage),
+            Column("represented", "own grain has a reference", 3),
+        ),
+    ),
+    "anomalies": Table(
+        "anomalies",
+        "Anomalies against mixed points",
+        (("diameter", "diameter"), ("nu", "ν"), ("score", "score")),
+        (
+            Column("roc", "area under ROC", 3),
+            Column("pr", "area under precision-recall", 3),
+            Column("positive_share", "share of mixed points", 2),
+            Column("flagged", "flagged", 3),
+            Column("precision", "precision of the flags", 2),
+            Column("recall", "recall of the flags", 2),
+        ),
+    ),
+}
+
+
+def all_tables(results: Results, *, quick: bool) -> dict[str, str]:
+    """Every table that there are results for, as Markdown."""
+    return {
+        name: render(table, rows, results, quick=quick)
+        for name, table in TABLES.items()
+        if (rows := [row for row in results.rows(table.experiment) if table.keep(row)])
+    }
+
+
+def render(table: Table, rows: list[Row], results: Results, *, quick: bool) -> str:
+    """One table: a row per group, median and range over the seeds, goals with their verdicts."""
+    grouped: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(tuple(row[key] for key, _ in table.groups), []).append(row)
+    with_goals = any(column.goal(row) for column in table.columns for row in rows)
+    shown = [column for column in table.columns if any(_finite(row.get(column.key)) for row in rows)]
+    heads = [title for _, title in table.groups] + [column.title for column in shown] + ["seeds"]
+    heads += ["goals"] if with_goals else []
+    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    for key in sorted(grouped, key=_order):
+        members = grouped[key]
+        cells = [_named(value) for value in key]
+        cells += [_spread([row.get(column.key) for row in members], column.digits) for column in shown]
+        cells.append(str(len({row["seed"] for row in members})))
+        if with_goals:
+            cells.append(_verdicts(table.columns, members))
+        lines.append("| " + " | ".join(cells) + " |")
+    return f"### {table.title}\n\n{_heading(rows, results, table.experiment, quick)}\n\n" + "\n".join(lines)
+
+
+def _heading(rows: list[Row], results: Results, experiment: str, quick: bool) -> str:
+    shapes = sorted({"×".join(str(side) for side in row["shape"]) for row in rows})
+    codes = sorted({line["code"] for line in results.lines(experiment)})
+    seeds = len({row["seed"] for row in rows})
+    plural = "s" if seeds > 1 else ""
+    text = f"Median (smallest to largest) over {seeds} seed{plural}; twins of {', '.join(shapes)} points."
+    if quick:
+        text += " Quick run: few twins, noises and tilings."
+    if codes != [code_version()]:
+        text += (
+            f" Measured with {len(codes)} version{'s' if len(codes) > 1 else ''} of the code, not all the present one."
+        )
+    return text
+
+
+def _order(key: tuple[Any, ...]) -> tuple[tuple[int, Any], ...]:
+    return tuple((0, value) if isinstance(value, int | float) else (1, str(value)) for value in key)
+
+
+def _named(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def _finite(value: Any) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _spread(values: Sequence[Any], digits: int) -> str:
+    known = [float(value) for value in values if _finite(value)]
+    if not known:
+        return "–"
+    middle = f"{np.median(known):.{digits}f}"
+    if len(known) == 1:
+        return middle
+    return f"{middle} ({min(known):.{digits}f} to {max(known):.{digits}f})"
+
+
+def _verdicts(columns: Sequence[Column], members: list[Row]) -> str:
+    """Each goal with the number of seeds that reach it; reached where the median does."""
+    words = []
+    for column in columns:
+        goal = column.goal(members[0])
+        values = [float(row[column.key]) for row in members if _finite(row.get(column.key))]
+        if goal is None or not values or goal == (-math.inf, math.inf):
+            continue
+        least, most = goal
+        limit = " ".join(
+            part
+            for part in (f"≥ {least:g}" if least > -math.inf else "", f"≤ {most:g}" if most < math.inf else "")
+            if part
+        )
+        middle = float(np.median(values))
+        reached = sum(least <= value <= most for value in values)
+        word = "reached" if least <= middle <= most else "**missed**"
+        words.append(f"{limit}: {word} ({reached} of {len(values)})")
+    return "; ".join(words) if words else "–"
+
+
+def write_document(path: Path, tables: dict[str, str]) -> None:
+    """Put the tables between the markers ``<!-- table: NAME -->`` and ``<!-- end -->`` of a page.
+
+    Raises
+    ------
+    ValueError
+        If the page has no place for a table.
+    """
+    text = path.read_text(encoding="utf-8")
+    for name, table in tables.items():
+        pattern = re.compile(rf"(<!-- table: {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+        match = pattern.search(text)
+        if not match:
+            raise ValueError(f"{path}: no place for the table {name}; expected <!-- table: {name} --> … <!-- end -->")
+        text = f"{text[: match.end(1)]}\n{table}\n\n{text[match.start(2) :]}"
+    path.write_text(text, encoding="utf-8")
