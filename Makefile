@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint docs ui accuracy clean
+.PHONY: help demo test test-system lint docs ui accuracy clean
 
 help:
 	@echo "make demo      simulate a scan, characterise it, say where the report lies"
 	@echo "make ui        start web UI and daemon on 127.0.0.1:3000"
 	@echo "make test      style, types and the whole test suite"
+	@echo "make test-system  tests with a real browser; installs Debian's chromium"
 	@echo "make accuracy  tables of accuracy on twins with known truth (hours; see docs/accuracy.md)"
 	@echo "make clean     remove the virtual environment"
 
@@ -38,6 +39,11 @@ test: lint
 
 docs: $(READY)
 	$(BIN)/python -m microstructure_assets.store.contract_page docs/artifacts.md
+
+# Installs what pip does not bring (Debian's packages, as root or through sudo); nothing may be skipped here.
+test-system: $(READY)
+	command -v chromium >/dev/null || { SUDO=$$(command -v sudo || true); $$SUDO apt-get update -q && $$SUDO apt-get install -q -y chromium; }
+	MICROSTRUCTURE_SYSTEM_TESTS=1 $(BIN)/python -m pytest -m system
 
 accuracy: $(READY)
 	$(BIN)/python -m benchmarks.accuracy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
@@ -49,7 +49,7 @@ def run_cases(cases: list[Case], results: Results, workers: int, deadline: float
     os.environ["OMP_NUM_THREADS"] = "1"
     done, failed, waiting = 0, 0, _until(cases, deadline)
     with ProcessPoolExecutor(max(1, workers), mp_context=get_context("spawn")) as pool:
-        running = {}
+        running: dict[Future[tuple[list[Row], float]], Case] = {}
         while True:
             while len(running) < max(1, workers) and (case := next(waiting, None)) is not None:
                 running[pool.submit(_measure, case)] = case

@@ -14,6 +14,7 @@ from microstructure_assets.automation.conditions import INCREMENTAL
 from microstructure_assets.figures.render import as_markdown
 from microstructure_assets.partitions import scan_partitions, split_key, tile_key, tile_partitions
 from microstructure_assets.resources import HomeResource
+from microstructure_assets.store.content import hash_json
 from microstructure_assets.store.contract import ArtifactSpec, artifact_spec
 from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.names import SLOTS
@@ -118,12 +119,13 @@ class Recorder:
         head = self.store.head(scan, artifact, slot)
         if outcome.reused and key in self._known[artifact] and head is not None and head.recorded == content:
             return
+        latest = self.context.instance.event_log_storage.get_maximum_record_id() or 0
         self.context.log_event(
             dg.AssetMaterialization(
                 artifact,
                 partition=key,
                 metadata=_metadata(outcome, seconds),
-                tags=_tags(outcome),
+                tags=_tags(outcome, latest),
                 description=outcome.reason,
             )
         )
@@ -182,12 +184,18 @@ def _metadata(outcome: Outcome, seconds: float) -> dict[str, Any]:
     return metadata
 
 
-def _tags(outcome: Outcome) -> dict[str, str]:
-    # Dagster sets these tags on the outputs of a step, not on logged events.
-    recipe = outcome.artifact.record["recipe"]
+def _tags(outcome: Outcome, latest_event: int) -> dict[str, str]:
+    """What Dagster puts on the outputs of a step, but not on logged events: versions, and what they were made of.
+
+    Without a version and an event pointer of every dependency its staleness view takes each for a new dependency.
+    """
+    recipe, spec = outcome.artifact.record["recipe"], outcome.artifact.spec
     tags = {"dagster/data_version": outcome.artifact.content_hash, "dagster/code_version": recipe["code_version"]}
-    plain_inputs = {name: content for name, content in recipe["inputs"].items() if "[" not in name}
-    return {**tags, **{f"dagster/input_data_version/{name}": content for name, content in plain_inputs.items()}}
+    for name in (*spec.dependencies, SETTINGS_ASSET[spec.per]):
+        own = {key: content for key, content in recipe["inputs"].items() if key.partition("[")[0] == name}
+        tags[f"dagster/input_data_version/{name}"] = own.get(name) or hash_json(own or recipe["settings"])
+        tags[f"dagster/input_event_pointer/{name}"] = str(latest_event)
+    return tags
 
 
 def in_order(store: Store, keys: Iterable[str]) -> list[str]:

@@ -89,11 +89,8 @@ def _report(
         for name, item in layers.in_force(*where).items()
         if item.layer != "default"
     }
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization(
-            asset,
-            partition=key,
-            tags={"dagster/data_version": version},
-            metadata={"changed_from_default": dg.MetadataValue.json(changed)},
-        )
-    )
+    tags = {"dagster/data_version": version}
+    metadata = {"changed_from_default": dg.MetadataValue.json(changed)}
+    # Automation listens to materialisations of an external asset, the staleness view to its observations.
+    for event in (dg.AssetObservation, dg.AssetMaterialization):
+        instance.report_runless_asset_event(event(asset, partition=key, tags=tags, metadata=metadata))

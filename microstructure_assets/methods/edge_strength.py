@@ -7,37 +7,64 @@ from numba import njit, prange
 
 from microstructure_assets.methods.relabelling import Blocks
 
-DEPTH = 2  # points on each side of the edge
+DEPTH = 2  # points on each side of the edge; the kernel is written for two
 HALF_LENGTH = 2  # points along the edge to each side
+PARTS = 8
 
 
 @njit(cache=True, parallel=True, fastmath=True)
 def _differences(patterns: np.ndarray, first: int, last: int, start: int, stop: int, noise: float) -> np.ndarray:
     """Scores of the edges ``start`` .. ``stop`` (k lies between columns k and k + 1), rows ``first`` .. ``last``."""
     rows, columns, pixels = patterns.shape
-    result = np.zeros((last - first, stop - start), np.float32)
-    for row in prange(first, last):
-        top, bottom = max(row - HALF_LENGTH, 0), min(row + HALF_LENGTH + 1, rows)
-        sums = np.zeros((columns, pixels), np.float32)
-        for y in range(top, bottom):
+    parts = np.zeros((PARTS, last - first, stop - start), np.float64)
+    for part in prange(PARTS):  # of the pixels; their number is fixed, so that threads change no byte
+        left_pixel, right_pixel = part * pixels // PARTS, (part + 1) * pixels // PARTS
+        length = right_pixel - left_pixel
+        sums = np.zeros((columns, length), np.float32)
+        for y in range(max(first - HALF_LENGTH, 0), min(first + HALF_LENGTH, rows)):
             for x in range(columns):
-                for pixel in range(pixels):
-                    sums[x, pixel] += patterns[y, x, pixel]
-        length = bottom - top
+                for pixel in range(length):
+                    sums[x, pixel] += patterns[y, x, left_pixel + pixel]
+        for row in range(first, last):
+            enter, leave = row + HALF_LENGTH, row - HALF_LENGTH - 1
+            for x in range(columns):
+                if enter < rows:
+                    for pixel in range(length):
+                        sums[x, pixel] += patterns[enter, x, left_pixel + pixel]
+                if leave >= max(first - HALF_LENGTH, 0):
+                    for pixel in range(length):
+                        sums[x, pixel] -= patterns[leave, x, left_pixel + pixel]
+            for edge in range(start, stop):
+                total = np.float32(0.0)
+                if edge >= 1 and edge + 2 < columns:
+                    for pixel in range(length):
+                        difference = sums[edge - 1, pixel] + sums[edge, pixel]
+                        difference -= sums[edge + 1, pixel] + sums[edge + 2, pixel]
+                        total += difference * difference
+                    total *= np.float32(0.25)
+                else:
+                    before, after = max(edge - 1, 0), min(edge + 2, columns - 1)
+                    share_before = np.float32(1.0 / (edge - before + 1))
+                    share_after = np.float32(1.0 / (after - edge))
+                    for pixel in range(length):
+                        difference = share_before * sums[edge, pixel] - share_after * sums[edge + 1, pixel]
+                        if before < edge:
+                            difference += share_before * sums[before, pixel]
+                        if after > edge + 1:
+                            difference -= share_after * sums[after, pixel]
+                        total += difference * difference
+                parts[part, row - first, edge - start] = total
+    result = np.zeros((last - first, stop - start), np.float32)
+    for row in range(first, last):
+        points = min(row + HALF_LENGTH + 1, rows) - max(row - HALF_LENGTH, 0)
         for edge in range(start, stop):
-            left, right = max(edge + 1 - DEPTH, 0), min(edge + 1 + DEPTH, columns)
-            count_left, count_right = (edge + 1 - left) * length, (right - edge - 1) * length
+            before, after = min(edge + 1, DEPTH), min(columns - 1 - edge, DEPTH)
+            spread = noise * (1.0 / before + 1.0 / after) / points
             total = 0.0
-            for pixel in range(pixels):
-                a, b = np.float32(0.0), np.float32(0.0)
-                for x in range(left, edge + 1):
-                    a += sums[x, pixel]
-                for x in range(edge + 1, right):
-                    b += sums[x, pixel]
-                difference = a / np.float32(count_left) - b / np.float32(count_right)
-                total += difference * difference
-            spread = noise * (1.0 / count_left + 1.0 / count_right)
-            result[row - first, edge - start] = (total - pixels * spread) / (spread * np.sqrt(2.0 * pixels))
+            for part in range(PARTS):
+                total += parts[part, row - first, edge - start]
+            score = (total / points**2 - pixels * spread) / (spread * np.sqrt(2.0 * pixels))
+            result[row - first, edge - start] = score
     return result
 
 

@@ -15,6 +15,7 @@ from microstructure_assets.methods.region_graph import Pieces, Scale, find_piece
 
 SLOTS = 6
 LEAST_PURE_POINTS = 3.0
+SIGNAL_BLOCKS = 24
 UNEXPLAINED_SHARE = 0.2
 
 
@@ -105,9 +106,19 @@ def typical_signal(blocks: Blocks, noise_variance: float) -> float:
 
     Products of different patterns hold no noise energy, so the noise variance need not be known well.
     """
+    rectangles = list(blocks.rectangles())
+    sample = rectangles[:: max(1, len(rectangles) // SIGNAL_BLOCKS)]
+    signal = _signal_of(blocks, sample, noise_variance)
+    if signal == 0 and len(sample) < len(rectangles):
+        signal = _signal_of(blocks, rectangles, noise_variance)
+    return signal
+
+
+def _signal_of(blocks: Blocks, rectangles: list[tuple[slice, slice]], noise_variance: float) -> float:
     pixels = blocks.patterns.shape[2]
     found, everywhere = [], []
-    for _, _, block in blocks:
+    for row, column in rectangles:
+        block = blocks.read(row.start, row.stop, column.start, column.stop)
         height, width = block.shape[:2]
         products, number = _mean_products(block.reshape(-1, pixels), height, width)
         significant = products > 4.0 * noise_variance * np.sqrt(pixels / np.maximum(number, 1))
@@ -144,14 +155,17 @@ class RefineOptions:
         Distance up to which a point may belong to a piece [points].
     pure : float
         Share from which a point counts in its piece's mean.
+    seek : bool
+        Whether new pieces start where signal stays unexplained.
     last : bool
-        The last pass leaves shares with unbiased noise and starts no pieces.
+        The last pass leaves shares with unbiased noise.
     """
 
     tolerance: float
     reach_y: int
     reach_x: int
     pure: float
+    seek: bool
     last: bool
 
 
@@ -204,7 +218,7 @@ def refine(
             row, column, flat, field, old_piece, old_weight, means, pieces, region, void, scale, options
         )
         best = field.candidate[row, column, 0].copy()
-        if not options.last:
+        if options.seek:
             seeds = _unexplained(residual, block.shape[0], block.shape[1], scale)
             if seeds.any():
                 piece, new = find_pieces(block, np.where(seeds, 0, -1), scale, options.tolerance)
@@ -282,7 +296,7 @@ def _unmix_block(
         weights,
     )
     candidate[...] = np.where(candidate >= 0, np.append(present, -1)[candidate], -1)
-    return np.asarray(flat - weights @ near) if not options.last else flat
+    return np.asarray(flat - weights @ near) if options.seek else flat
 
 
 def _mean_products(flat: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

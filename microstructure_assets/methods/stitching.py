@@ -45,6 +45,7 @@ from microstructure_assets.methods.stitched_map import Stitching, absorb_islands
 
 BLOCK_SIDE = 32
 LEAST_RIVAL_SHARE = 0.1
+SETTLED_SHARE = 0.002
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def stitch(
     Parameters
     ----------
     patterns : PatternBlocks
-        Corrected, zero-mean patterns; read block by block in ``settings.rounds + 3`` passes. The mean patterns of all
+        Corrected, zero-mean patterns; read block by block in at most ``settings.rounds + 3`` passes. The mean patterns of all
         pieces are held, about twice the number of grains times the pixels: bin patterns of more than 10,000 pixels.
     cluster : numpy.ndarray of int, shape (rows, columns)
         Cluster of each point, unique over all tiles and ROIs; negative = none. Only which points share a label matters.
@@ -122,25 +123,35 @@ def stitch(
     pieces = discover(blocks, np.ascontiguousarray(cluster, np.int64), field, scale, settings.piece_similarity)
     advance()
     history: list[tuple[int, ...]] = []
+    fresh = 0
     region, log = np.zeros(0, np.int64), np.zeros((0, 4))
     beam_y = beam_x = 0.7
+    seek, settled = True, False
     for number in range(settings.rounds):
         if number > 0:
             beam_y, beam_x = estimate_beam(_labels(field, region), field.share, field.error)
         thickest = 1.0 + 2.0 * max(beam_y, beam_x) if number > 0 else np.inf
         pieces, void, record = _tidy(field, pieces, scale, settings, thickest)
         history.append((number, *record))
+        # pieces that started in the round before and are all given up again will not do better in the next
+        seek = number == 0 or (seek and fresh > record[1] + record[2])
+        last = number == settings.rounds - 1 or (settled and not seek)
         region, log = _link(field, pieces, void, scale, settings)
         options = RefineOptions(
             settings.piece_similarity,
             _reach(beam_y, settings),
             _reach(beam_x, settings),
             settings.pure_share,
-            last=number == settings.rounds - 1,
+            seek=seek and not last,
+            last=last,
         )
-        final = pieces
+        before, final = field.piece.copy(), pieces
         pieces = refine(blocks, field, pieces, region, void, scale, options)
         advance()
+        if last:
+            break
+        settled = number > 0 and bool(np.mean(field.piece != before) < SETTLED_SHARE)
+        fresh = len(pieces.count) - len(final.count)
     region, log = _link(field, final, void, scale, settings)  # now every point has a piece
     label, share = _merged(_labels(field, region), field.share)
     beam_y, beam_x = estimate_beam(label, share, field.error)
