@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 from microstructure_assets.store.home import HOME_VARIABLE, Home, project_root
 
-LOCATION = ["-m", "microstructure_assets.definitions", "-a", "defs"]
-
 
 def serve(home: Home, host: str, port: int) -> int:
     """Run webserver and daemon until one ends or the user stops them; return the exit code.
@@ -20,9 +18,10 @@ def serve(home: Home, host: str, port: int) -> int:
     Without the daemon, sensors and backfills do nothing, so neither runs alone.
     """
     environment = {**os.environ, HOME_VARIABLE: str(home.root), "DAGSTER_HOME": str(home.dagster)}
+    location = code_location()
     commands = (
-        [sys.executable, "-m", "dagster_webserver", "-h", host, "-p", str(port), *LOCATION],
-        [sys.executable, "-m", "dagster._daemon", "run", *LOCATION],
+        [sys.executable, "-m", "dagster_webserver", "-h", host, "-p", str(port), *location],
+        [sys.executable, "-m", "dagster._daemon", "run", *location],
     )
     processes = [start(command, environment) for command in commands]
     try:
@@ -33,6 +32,12 @@ def serve(home: Home, host: str, port: int) -> int:
         return 0
     finally:
         stop(processes)
+
+
+def code_location() -> list[str]:
+    """Where the servers find the definitions: the checkout's workspace, else the installed package."""
+    root = project_root()
+    return ["-w", str(root / "workspace.yaml")] if root else ["-m", "microstructure_assets.definitions", "-a", "defs"]
 
 
 def start(command: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:

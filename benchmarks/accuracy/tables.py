@@ -231,10 +231,10 @@ def _heading(rows: list[Row], results: Results, experiment: str, quick: bool) ->
     text = f"Median (smallest to largest) over {seeds} seed{plural}; twins of {', '.join(shapes)} points."
     if quick:
         text += " Quick run: few twins, noises and tilings."
-    if codes != [code_version()]:
-        text += (
-            f" Measured with {len(codes)} version{'s' if len(codes) > 1 else ''} of the code, not all the present one."
-        )
+    if len(codes) > 1:
+        text += f" Measured with {len(codes)} versions of the code."
+    elif codes != [code_version()]:
+        text += " Measured with an earlier version of the code."
     return text
 
 

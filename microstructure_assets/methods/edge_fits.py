@@ -13,6 +13,9 @@ from numba import njit, prange
 
 LARGEST_WINDOW = 21
 ERROR_FLOOR = 0.02
+WIDE, NARROW = 3.6, 2.0  # deviations of the windows [points]
+BEND = 0.1  # prior deviation of the curvature of boundaries [1 / point]
+STRAIGHT = 2.0  # mean squared deviation, in that of the noise, up to which an edge counts as straight in the wide window
 
 
 @njit(cache=True)
@@ -26,11 +29,12 @@ def _gather(
     second: int,
     beam_y: float,
     beam_x: float,
+    window: float,
     points: np.ndarray,
 ) -> int:
-    """Fill ``points`` (value, y, x, weight) with the part of ``first`` against ``second`` near a point; the number."""
+    """Fill ``points`` (value, y, x, weight, precision) with the part of ``first`` against ``second`` near a point; the number."""
     rows, columns, slots = share.shape
-    radius_y, radius_x = max(2.4, 1.5 * beam_y), max(2.4, 1.5 * beam_x)
+    radius_y, radius_x = max(window, 1.5 * beam_y), max(window, 1.5 * beam_x)
     reach_y, reach_x = min(int(2.0 * radius_y), 10), min(int(2.0 * radius_x), 10)
     tolerated = 0.01 + (4.0 * error[row, column]) ** 2
     used = 0
@@ -53,58 +57,98 @@ def _gather(
             if weight < 1e-3:
                 continue
             points[used, 0], points[used, 1], points[used, 2] = a / (a + b), dy / beam_y, dx / beam_x
-            points[used, 3] = weight / ((error[row, column] / (a + b)) ** 2 + ERROR_FLOOR**2)
+            points[used, 3] = weight
+            points[used, 4] = weight / ((error[row, column] / (a + b)) ** 2 + ERROR_FLOOR**2)
             used += 1
     return used
 
 
 @njit(cache=True)
-def _fit_edge(points: np.ndarray, used: int) -> tuple[float, float]:
-    """Distance of the centre from the edge in beam deviations (positive: first side) and its standard error.
+def _fit_edge(points: np.ndarray, used: int, bend: float) -> tuple[float, float, float]:
+    """Distance of the centre from the edge in beam deviations (positive: first side), its standard error, the misfit.
 
-    Gauss-Newton on the distance and the direction of the edge.
+    Gauss-Newton on the distance, the direction and the curvature of the edge, of which ``bend`` is the prior deviation in
+    beam deviations. The misfit is the mean squared deviation over that of the noise.
     """
     total, mean = 0.0, 0.0
     for i in range(used):
-        total += points[i, 3]
-        mean += points[i, 3] * points[i, 0]
+        total += points[i, 4]
+        mean += points[i, 4] * points[i, 0]
     if total <= 0.0:
-        return 0.0, 9.0
+        return 0.0, 9.0, 9.0
     mean /= total
     along_y, along_x = 0.0, 0.0
     for i in range(used):
-        along_y += points[i, 3] * (points[i, 0] - mean) * points[i, 1]
-        along_x += points[i, 3] * (points[i, 0] - mean) * points[i, 2]
+        along_y += points[i, 4] * (points[i, 0] - mean) * points[i, 1]
+        along_x += points[i, 4] * (points[i, 0] - mean) * points[i, 2]
     if along_y == 0.0 and along_x == 0.0:
-        return 0.0, 9.0
+        return 0.0, 9.0, 9.0
     angle = math.atan2(along_y, along_x)
     distance = min(max((mean - 0.5) * 2.5, -1.5), 1.5)
-    variance = 81.0
+    curvature, variance, misfit = 0.0, 81.0, 9.0
+    matrix, gradient, design = np.empty((3, 3)), np.empty(3), np.empty(3)
     for _ in range(15):
-        a11, a12, a22, g1, g2 = 1e-9, 0.0, 1e-9, 0.0, 0.0
+        misfit, total = 0.0, 0.0
+        matrix[:] = 0.0
+        gradient[:] = 0.0
         cosine, sine = math.cos(angle), math.sin(angle)
         for i in range(used):
-            z = distance + cosine * points[i, 2] + sine * points[i, 1]
+            across = cosine * points[i, 2] + sine * points[i, 1]
+            along = cosine * points[i, 1] - sine * points[i, 2]
+            z = distance + across + 0.5 * curvature * along * along
             slope = 0.3989422804014327 * math.exp(-0.5 * z * z)
-            turn = cosine * points[i, 1] - sine * points[i, 2]
             residual = points[i, 0] - 0.5 * math.erfc(-z * 0.7071067811865476)
-            a11 += points[i, 3] * slope * slope
-            a12 += points[i, 3] * slope * slope * turn
-            a22 += points[i, 3] * slope * slope * turn * turn
-            g1 += points[i, 3] * slope * residual
-            g2 += points[i, 3] * slope * turn * residual
-        a11 *= 1.01
-        a22 *= 1.01
-        determinant = a11 * a22 - a12 * a12
-        variance = a22 / determinant
-        step = (a22 * g1 - a12 * g2) / determinant
-        turning = (a11 * g2 - a12 * g1) / determinant
-        step, turning = min(max(step, -0.5), 0.5), min(max(turning, -0.5), 0.5)
-        distance += step
-        angle += turning
-        if abs(step) < 1e-3 and abs(turning) < 1e-3:
+            misfit += points[i, 4] * residual * residual
+            total += points[i, 3]
+            design[0], design[1], design[2] = slope, slope * (along - curvature * along * across), 0.5 * slope * along * along
+            for a in range(3):
+                gradient[a] += points[i, 4] * design[a] * residual
+                for b in range(3):
+                    matrix[a, b] += points[i, 4] * design[a] * design[b]
+        gradient[2] -= curvature / bend**2
+        matrix[2, 2] += 1.0 / bend**2
+        for a in range(3):
+            matrix[a, a] = 1.01 * matrix[a, a] + 1e-9
+        inverse = np.linalg.inv(matrix)
+        variance = inverse[0, 0]
+        largest = 0.0
+        for a in range(3):
+            step = 0.0
+            for b in range(3):
+                step += inverse[a, b] * gradient[b]
+            step = min(max(step, -0.5), 0.5)
+            largest = max(largest, abs(step))
+            if a == 0:
+                distance += step
+            elif a == 1:
+                angle += step
+            else:
+                curvature += step
+        if largest < 1e-3:
             break
-    return distance, math.sqrt(variance)
+    return distance, math.sqrt(variance), misfit / total
+
+
+@njit(cache=True)
+def _side_of_edge(
+    label: np.ndarray,
+    share: np.ndarray,
+    error: np.ndarray,
+    row: int,
+    column: int,
+    first: int,
+    second: int,
+    beam_y: float,
+    beam_x: float,
+    points: np.ndarray,
+) -> tuple[float, float]:
+    """Distance from the edge and its standard error, from the wide window where the edge is straight in it."""
+    used = _gather(label, share, error, row, column, first, second, beam_y, beam_x, WIDE, points)
+    distance, deviation, misfit = _fit_edge(points, used, BEND * 0.5 * (beam_y + beam_x))
+    if misfit > STRAIGHT:
+        used = _gather(label, share, error, row, column, first, second, beam_y, beam_x, NARROW, points)
+        distance, deviation, misfit = _fit_edge(points, used, BEND * 0.5 * (beam_y + beam_x))
+    return distance, deviation
 
 
 @njit(cache=True, parallel=True)
@@ -134,7 +178,7 @@ def place_points(
     region = np.empty((rows, columns), np.int64)
     confidence = np.zeros((rows, columns), np.float32)
     for row in prange(rows):
-        points = np.empty((LARGEST_WINDOW * LARGEST_WINDOW, 4))
+        points = np.empty((LARGEST_WINDOW * LARGEST_WINDOW, 5))
         for column in range(columns):
             region[row, column] = label[row, column, 0]
             if label[row, column, 0] < 0:
@@ -148,19 +192,10 @@ def place_points(
             sure = np.ones(3)
             for i in range(rivals):
                 for j in range(i + 1, rivals):
-                    used = _gather(
-                        label,
-                        share,
-                        error,
-                        row,
-                        column,
-                        label[row, column, i],
-                        label[row, column, j],
-                        beam_y,
-                        beam_x,
-                        points,
+                    first, second = label[row, column, i], label[row, column, j]
+                    distance, deviation = _side_of_edge(
+                        label, share, error, row, column, first, second, beam_y, beam_x, points
                     )
-                    distance, deviation = _fit_edge(points, used)
                     if deviation > 0.6:  # no edge to be seen: the shares decide
                         distance, deviation = share[row, column, i] - share[row, column, j], 2.0 * error[row, column]
                     winner = i if distance >= 0.0 else j
@@ -186,7 +221,7 @@ def edge_slopes(label: np.ndarray, share: np.ndarray, error: np.ndarray, limit: 
     found = np.empty((limit, 2))
     number = 0
     stride = 1 + rows * columns // (8 * limit)
-    points = np.empty((LARGEST_WINDOW * LARGEST_WINDOW, 4))
+    points = np.empty((LARGEST_WINDOW * LARGEST_WINDOW, 5))
     parameters = np.empty(3)
     for index in range(0, rows * columns, stride):
         y, x = index // columns, index % columns
@@ -194,7 +229,7 @@ def edge_slopes(label: np.ndarray, share: np.ndarray, error: np.ndarray, limit: 
             break
         if label[y, x, 1] < 0 or share[y, x, 1] < 0.3 or share[y, x, 0] + share[y, x, 1] < 0.95 or error[y, x] > 0.15:
             continue
-        used = _gather(label, share, error, y, x, label[y, x, 0], label[y, x, 1], 1.0, 1.0, points)
+        used = _gather(label, share, error, y, x, label[y, x, 0], label[y, x, 1], 1.0, 1.0, 2.4, points)
         if used < 9:
             continue
         parameters[0], parameters[1], parameters[2] = 0.0, 0.0, 0.0
@@ -211,9 +246,9 @@ def edge_slopes(label: np.ndarray, share: np.ndarray, error: np.ndarray, limit: 
                 residual = points[i, 0] - 0.5 * math.erfc(-z * 0.7071067811865476)
                 design = (1.0, points[i, 1], points[i, 2])
                 for j in range(3):
-                    gradient[j] += points[i, 3] * slope * design[j] * residual
+                    gradient[j] += points[i, 4] * slope * design[j] * residual
                     for k in range(3):
-                        matrix[j, k] += points[i, 3] * slope * slope * design[j] * design[k]
+                        matrix[j, k] += points[i, 4] * slope * slope * design[j] * design[k]
             for j in range(3):
                 matrix[j, j] = matrix[j, j] * 1.01 + 1e-6
             step = np.linalg.solve(matrix, gradient)

@@ -19,7 +19,8 @@ class PreprocessingSettings(Settings):
         500, ge=0, description="Width of the centred crop [px]; applied only to larger detectors; 0 = no crop"
     )
     static_background: Literal["auto", "none"] = Field(
-        "auto", description="auto: remove the scan's static background, estimated from its patterns where it brings none"
+        "auto",
+        description="auto: remove the scan's static background, estimated from its patterns where it brings none",
     )
     dynamic_background: Literal["frequency", "none"] = Field(
         "frequency", description="Gaussian high-pass in the frequency domain, or none"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -43,7 +45,8 @@ def write_twin(path: Path, form: Literal["h5", "tiff"], changes: Mapping[str, An
         raise SettingsError(
             f"twin setting {name}: {detail['msg']}; `microstructure twin PATH --list` lists them"
         ) from error
-    with progress.reporting(Bars()):
+    # Readers of measured maps print remarks of their own; what is printed here is for scripts.
+    with progress.reporting(Bars()), contextlib.redirect_stdout(io.StringIO()):
         made = make_twin(settings, path, form=form)
     click.echo(f"twin: {made.path}\ntruth: {made.truth_path}")
     if made.eds_path is not None:

@@ -84,11 +84,17 @@ def page(chromium: str, site: str, tmp_path: Path) -> Callable[[str], str]:
     return load
 
 
-def test_the_lineage_shows_every_group_and_asset(page: Callable[[str], str]) -> None:
+def test_the_lineage_shows_every_group(page: Callable[[str], str]) -> None:
     dom = page("/asset-groups")
-    for name in ("scan_manifest", "preprocessed_patterns", "segmentation_map", "scan_report"):
-        assert name in dom, name
+    for name in ("patterns", "tiles", "segmentation", "reports", "settings"):
+        assert f">{name}<" in dom, name
     assert "Join the Dagster community" not in dom
+
+
+def test_a_groups_lineage_shows_its_assets(page: Callable[[str], str]) -> None:
+    dom = page("/locations/microstructure_assets/asset-groups/tiles/lineage")
+    for name in ("pca_scores", "gmm_clusters", "cnmf_weights", "weight_boundaries"):
+        assert name in dom, name
 
 
 def test_the_jobs_page_offers_characterize_and_configure(page: Callable[[str], str]) -> None:
@@ -100,7 +106,8 @@ def test_the_jobs_page_offers_characterize_and_configure(page: Callable[[str], s
 def test_an_asset_carries_its_picture_reason_and_hash(site: str) -> None:
     query = """{ assetNodeOrError(assetKey: {path: ["segmentation_map"]}) { ... on AssetNode {
         assetMaterializations(limit: 1) { partition metadataEntries { label
-            ... on MarkdownMetadataEntry { mdStr } ... on TextMetadataEntry { text } ... on IntMetadataEntry { intValue }
+            ... on MarkdownMetadataEntry { mdStr } ... on TextMetadataEntry { text }
+            ... on IntMetadataEntry { intValue }
         } } } } }"""
     event = ask(site, query)["assetNodeOrError"]["assetMaterializations"][0]
     entries = {entry["label"]: entry for entry in event["metadataEntries"]}

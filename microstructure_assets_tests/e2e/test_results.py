@@ -1,0 +1,60 @@
+"""Results as a user reads them: xarray for arrays, DuckDB for tables, the files behind them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas
+import pytest
+import xarray
+
+from microstructure_assets.store.catalogue import connect
+from microstructure_assets.store.contract import ARTIFACTS
+from microstructure_assets.store.recipes import Recipes
+from microstructure_assets_tests.e2e.conftest import Lab
+
+
+@pytest.fixture
+def nickel(lab: Lab, vendor_file: Callable[[str], Path]) -> Lab:
+    """A lab with the nickel scan."""
+    lab.characterize(vendor_file("kikuchipy_h5ebsd/patterns.h5"), "nickel")
+    return lab
+
+
+def test_every_artifact_opens_and_holds_what_the_contract_promises(nickel: Lab) -> None:
+    for spec in ARTIFACTS:
+        for tile in Recipes(nickel.store, "nickel").tiles() if spec.per == "tile" else [None]:
+            artifact = nickel.store.read("nickel", spec.name, tile)
+            assert artifact.path.exists()
+            for table in spec.tables:
+                frame = pandas.read_parquet(artifact.folder / f"{table.name}.parquet")
+                assert set(table.columns) <= set(frame.columns)
+            if spec.form != "arrays":
+                continue
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                dataset = xarray.open_zarr(artifact.path)
+            for variable in spec.variables:
+                assert dataset[variable.name].dims == variable.dimensions, variable.name
+                assert dataset[variable.name].attrs["units"] == variable.units
+            assert dataset["y"].attrs["units"] == "µm"
+            thumbnail = artifact.thumbnail()
+            assert thumbnail is not None
+            assert len(thumbnail) <= 60_000
+
+
+def test_the_catalogue_answers_over_all_scans(nickel: Lab) -> None:
+    catalogue = connect(nickel.home.root)
+    assert catalogue.sql("SELECT scan, count(*) FROM regions GROUP BY scan").fetchall() == [("nickel", 2)]
+    assert catalogue.sql("SELECT sum(point_count) FROM regions").fetchall() == [(9,)]
+    artifacts = catalogue.sql("SELECT artifact, tile, reason FROM artifacts").fetchall()
+    assert len(artifacts) == 13
+    assert {reason for _, _, reason in artifacts} == {"computed: first time"}
+    chosen = catalogue.sql("SELECT clusters FROM criteria WHERE scan = 'nickel' AND tile = 't00' AND chosen").fetchall()
+    assert chosen == [(2,)]
+
+
+def test_the_catalogue_of_an_empty_home_has_its_views(lab: Lab) -> None:
+    assert connect(lab.home.root).sql("SELECT count(*) FROM crossings").fetchall() == [(0,)]
