@@ -13,9 +13,9 @@ from numba import njit, prange
 
 LARGEST_WINDOW = 21
 ERROR_FLOOR = 0.02
-WIDE, NARROW = 3.6, 2.0  # deviations of the windows [points]
-BEND = 0.1  # prior deviation of the curvature of boundaries [1 / point]
-STRAIGHT = 2.0  # mean squared deviation, in that of the noise, up to which an edge counts as straight in the wide window
+WIDE = 3.6  # deviation of the window where boundaries are straight [points]
+LARGEST_MISFIT = 2.0
+LEAST_BEND, LARGEST_BEND = 0.005, 0.5  # [1 / point]
 
 
 @njit(cache=True)
@@ -64,28 +64,31 @@ def _gather(
 
 
 @njit(cache=True)
-def _fit_edge(points: np.ndarray, used: int, bend: float) -> tuple[float, float, float]:
-    """Distance of the centre from the edge in beam deviations (positive: first side), its standard error, the misfit.
+def _fit_edge(points: np.ndarray, used: int, bend: float, result: np.ndarray) -> None:
+    """Fit an edge by Gauss-Newton on its distance from the centre, direction and curvature.
 
-    Gauss-Newton on the distance, the direction and the curvature of the edge, of which ``bend`` is the prior deviation in
-    beam deviations. The misfit is the mean squared deviation over that of the noise.
+    ``bend`` is the prior deviation of the curvature; lengths are beam deviations. Fills ``result``: distance (positive:
+    the centre is on the first side), its standard error, misfit (mean squared deviation over that of the noise),
+    curvature, its standard error.
     """
+    result[:] = 9.0
+    result[0] = result[3] = 0.0
     total, mean = 0.0, 0.0
     for i in range(used):
         total += points[i, 4]
         mean += points[i, 4] * points[i, 0]
     if total <= 0.0:
-        return 0.0, 9.0, 9.0
+        return
     mean /= total
     along_y, along_x = 0.0, 0.0
     for i in range(used):
         along_y += points[i, 4] * (points[i, 0] - mean) * points[i, 1]
         along_x += points[i, 4] * (points[i, 0] - mean) * points[i, 2]
     if along_y == 0.0 and along_x == 0.0:
-        return 0.0, 9.0, 9.0
+        return
     angle = math.atan2(along_y, along_x)
     distance = min(max((mean - 0.5) * 2.5, -1.5), 1.5)
-    curvature, variance, misfit = 0.0, 81.0, 9.0
+    curvature, misfit = 0.0, 9.0
     matrix, gradient, design = np.empty((3, 3)), np.empty(3), np.empty(3)
     for _ in range(15):
         misfit, total = 0.0, 0.0
@@ -110,7 +113,7 @@ def _fit_edge(points: np.ndarray, used: int, bend: float) -> tuple[float, float,
         for a in range(3):
             matrix[a, a] = 1.01 * matrix[a, a] + 1e-9
         inverse = np.linalg.inv(matrix)
-        variance = inverse[0, 0]
+        result[1], result[4] = math.sqrt(inverse[0, 0]), math.sqrt(inverse[2, 2])
         largest = 0.0
         for a in range(3):
             step = 0.0
@@ -126,7 +129,7 @@ def _fit_edge(points: np.ndarray, used: int, bend: float) -> tuple[float, float,
                 curvature += step
         if largest < 1e-3:
             break
-    return distance, math.sqrt(variance), misfit / total
+    result[0], result[2], result[3] = distance, misfit / total, curvature
 
 
 @njit(cache=True)
@@ -140,20 +143,29 @@ def _side_of_edge(
     second: int,
     beam_y: float,
     beam_x: float,
+    bend: float,
     points: np.ndarray,
-) -> tuple[float, float]:
-    """Distance from the edge and its standard error, from the wide window where the edge is straight in it."""
-    used = _gather(label, share, error, row, column, first, second, beam_y, beam_x, WIDE, points)
-    distance, deviation, misfit = _fit_edge(points, used, BEND * 0.5 * (beam_y + beam_x))
-    if misfit > STRAIGHT:
-        used = _gather(label, share, error, row, column, first, second, beam_y, beam_x, NARROW, points)
-        distance, deviation, misfit = _fit_edge(points, used, BEND * 0.5 * (beam_y + beam_x))
-    return distance, deviation
+    result: np.ndarray,
+) -> None:
+    """Fit the edge in the wide window, or in the narrow one where the wide one holds more than an edge."""
+    scaled = bend * 0.5 * (beam_y + beam_x)
+    wide = WIDE / (1.0 + 4.0 * bend)
+    used = _gather(label, share, error, row, column, first, second, beam_y, beam_x, wide, points)
+    _fit_edge(points, used, scaled, result)
+    if result[2] > LARGEST_MISFIT:
+        used = _gather(label, share, error, row, column, first, second, beam_y, beam_x, 0.55 * wide, points)
+        _fit_edge(points, used, scaled, result)
 
 
 @njit(cache=True, parallel=True)
 def place_points(
-    label: np.ndarray, share: np.ndarray, error: np.ndarray, beam_y: float, beam_x: float, least_share: float
+    label: np.ndarray,
+    share: np.ndarray,
+    error: np.ndarray,
+    beam_y: float,
+    beam_x: float,
+    bend: float,
+    least_share: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Region of each point: the one on whose side of every fitted edge the point lies.
 
@@ -165,6 +177,8 @@ def place_points(
         Standard error of the shares.
     beam_y, beam_x : float
         Deviation of the interaction volume [points].
+    bend : float
+        Prior deviation of the curvature of boundaries [1 / point].
     least_share : float
         Share from which the second and third region are rivals.
 
@@ -179,6 +193,7 @@ def place_points(
     confidence = np.zeros((rows, columns), np.float32)
     for row in prange(rows):
         points = np.empty((LARGEST_WINDOW * LARGEST_WINDOW, 5))
+        result = np.empty(5)
         for column in range(columns):
             region[row, column] = label[row, column, 0]
             if label[row, column, 0] < 0:
@@ -193,9 +208,10 @@ def place_points(
             for i in range(rivals):
                 for j in range(i + 1, rivals):
                     first, second = label[row, column, i], label[row, column, j]
-                    distance, deviation = _side_of_edge(
-                        label, share, error, row, column, first, second, beam_y, beam_x, points
+                    _side_of_edge(
+                        label, share, error, row, column, first, second, beam_y, beam_x, bend, points, result
                     )
+                    distance, deviation = result[0], result[1]
                     if deviation > 0.6:  # no edge to be seen: the shares decide
                         distance, deviation = share[row, column, i] - share[row, column, j], 2.0 * error[row, column]
                     winner = i if distance >= 0.0 else j
@@ -290,3 +306,49 @@ def estimate_beam(
         enough = np.count_nonzero(chosen) >= 10
         result.append(float(np.clip(np.median(1.0 / steepness[chosen]), 0.3, 6.0)) if enough else fallback)
     return result[0], result[1]
+
+
+@njit(cache=True)
+def _curvatures(
+    label: np.ndarray, share: np.ndarray, error: np.ndarray, beam_y: float, beam_x: float, limit: int
+) -> np.ndarray:
+    """Curvature and its standard error at clean boundaries, in beam deviations, shape (edges, 2)."""
+    rows, columns, _ = share.shape
+    found = np.empty((limit, 2))
+    number = 0
+    points = np.empty((LARGEST_WINDOW * LARGEST_WINDOW, 5))
+    result = np.empty(5)
+    for index in range(0, rows * columns, 1 + rows * columns // (8 * limit)):
+        y, x = index // columns, index % columns
+        if number == limit:
+            break
+        if label[y, x, 1] < 0 or share[y, x, 1] < 0.3 or share[y, x, 0] + share[y, x, 1] < 0.95:
+            continue
+        used = _gather(label, share, error, y, x, label[y, x, 0], label[y, x, 1], beam_y, beam_x, WIDE, points)
+        _fit_edge(points, used, 1.0, result)
+        if result[1] < 0.6:
+            found[number, 0], found[number, 1] = result[3], result[4]
+            number += 1
+    return found[:number]
+
+
+def estimate_bend(label: np.ndarray, share: np.ndarray, error: np.ndarray, beam_y: float, beam_x: float) -> float:
+    """Deviation of the curvature of the scan's boundaries, the noise of its estimates taken off [1 / point].
+
+    Parameters
+    ----------
+    label, share, error, beam_y, beam_x
+        As in `place_points`.
+
+    Returns
+    -------
+    float
+        Between 0.005 (straight edges) and 0.5; 0.1 where fewer than ten boundaries are clean.
+    """
+    found = _curvatures(label, share, error, beam_y, beam_x, 4000)
+    if len(found) < 10:
+        return 0.1
+    # medians, because edges near junctions fit badly; 0.455 is the median of a squared standard normal variable
+    variance = float(np.median(found[:, 0] ** 2) / 0.455 - np.median(found[:, 1] ** 2))
+    scale = 0.5 * (beam_y + beam_x)
+    return float(np.clip(np.sqrt(max(variance, 0.0)) / scale, LEAST_BEND, LARGEST_BEND))

@@ -8,8 +8,9 @@
 3. In a few rounds every point is unmixed into the pieces near it and given to the strongest; pure points make the next
    means; where the residuals of neighbouring points share signal, a new piece starts.
 4. Touching pieces that correlate are linked to *regions*: a grain with an orientation gradient is a chain of pieces.
-5. The width of the interaction volume follows from the shares across clean boundaries, and straight edges under this
-   beam are fitted around each point of a boundary: they say on which side the point itself lies.
+5. The width of the interaction volume follows from the shares across clean boundaries, and edges under this
+   beam, with as much curvature as the scan's boundaries have, are fitted around each point of a boundary: they say on
+   which side the point itself lies.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from microstructure_assets.methods import stitching_kernels as kernels
-from microstructure_assets.methods.edge_fits import estimate_beam, place_points
+from microstructure_assets.methods.edge_fits import estimate_beam, estimate_bend, place_points
 from microstructure_assets.methods.edge_strength import measure_edges
 from microstructure_assets.methods.region_graph import (
     Pieces,
@@ -83,8 +84,8 @@ def stitch(
     Parameters
     ----------
     patterns : PatternBlocks
-        Corrected, zero-mean patterns; read block by block in at most ``settings.rounds + 3`` passes. The mean patterns of all
-        pieces are held, about twice the number of grains times the pixels: bin patterns of more than 10,000 pixels.
+        Corrected, zero-mean patterns, read block by block in at most ``settings.rounds + 3`` passes. The mean patterns
+        of all pieces are held, twice to four times the number of grains: bin patterns of more than 10,000 pixels.
     cluster : numpy.ndarray of int, shape (rows, columns)
         Cluster of each point, unique over all tiles and ROIs; negative = none. Only which points share a label matters.
     noise_variance : float
@@ -155,7 +156,8 @@ def stitch(
     region, log = _link(field, final, void, scale, settings)  # now every point has a piece
     label, share = _merged(_labels(field, region), field.share)
     beam_y, beam_x = estimate_beam(label, share, field.error)
-    placed, confidence = place_points(label, share, field.error, beam_y, beam_x, LEAST_RIVAL_SHARE)
+    bend = estimate_bend(label, share, field.error, beam_y, beam_x)
+    placed, confidence = place_points(label, share, field.error, beam_y, beam_x, bend, LEAST_RIVAL_SHARE)
     placed = np.where(np.isin(placed, region[void]), -1, placed)
     names = absorb_islands(placed)
     edges = measure_edges(blocks, noise_variance)

@@ -113,7 +113,7 @@ def test_a_fitted_edge_places_points_better_than_their_shares(angle: float) -> N
     for seed in range(12):
         distance, label, share, error = straight_edge(angle, 0.3, 0.7, 0.1, seed)
         inside = np.hypot(*(np.indices(distance.shape) - 15.0)) < 12
-        region, confidence = edge_fits.place_points(label, share, error, 0.7, 0.7, 0.05)
+        region, confidence = edge_fits.place_points(label, share, error, 0.7, 0.7, 0.05, 0.05)
         truth = np.where(distance >= 0, 0, 1)
         wrong_fit += np.count_nonzero((region != truth)[inside])
         wrong_share += np.count_nonzero((label[..., 0] != truth)[inside])
@@ -123,7 +123,7 @@ def test_a_fitted_edge_places_points_better_than_their_shares(angle: float) -> N
 
 def test_without_noise_every_point_is_on_its_side() -> None:
     distance, label, share, error = straight_edge(0.6, 0.2, 0.9, 1e-3, 0)
-    region, _ = edge_fits.place_points(label, share, error, 0.9, 0.9, 0.05)
+    region, _ = edge_fits.place_points(label, share, error, 0.9, 0.9, 0.05, 0.05)
     clear = np.abs(distance) > 0.02
     np.testing.assert_array_equal(region[clear], np.where(distance >= 0, 0, 1)[clear])
 
