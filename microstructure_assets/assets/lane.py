@@ -17,7 +17,7 @@ from microstructure_assets.resources import HomeResource
 from microstructure_assets.store.content import hash_json
 from microstructure_assets.store.contract import ArtifactSpec, artifact_spec
 from microstructure_assets.store.draft import Draft
-from microstructure_assets.store.names import SLOTS
+from microstructure_assets.store.names import SLOTS, ScanName, Slot
 from microstructure_assets.store.scans import ScanRegistry
 from microstructure_assets.store.store import Outcome, Store
 from microstructure_assets.store.tiles import TileUnknown
@@ -204,7 +204,7 @@ def in_order(store: Store, keys: Iterable[str]) -> list[str]:
     registry = ScanRegistry(store.home)
     scans = {scan: registry.get(scan) for scan in {scan for scan, _ in pairs}}
 
-    def place(pair: tuple[str, str | None]) -> tuple[str, int, int]:
+    def place(pair: tuple[ScanName, Slot | None]) -> tuple[str, int, int]:
         scan, slot = pair
         return scan, scans[scan].reference_depth(slot), SLOTS.index(slot) if slot else 0
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from microstructure_assets import progress
 from microstructure_assets.assets.lane import Maker, lane
-from microstructure_assets.assets.views import ScanView
+from microstructure_assets.assets.views import ScanView, StoredPatterns
 from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.tiles import tile_of
 
@@ -63,7 +63,7 @@ def fill_segmentation_map(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     tiles, settings = gather_tiles(view), view.settings("stitching")
     step_y, step_x = view.steps_um
     with progress.bar("stitching", PROGRESS_UNITS) as bar:
-        stitched = stitch(view.patterns, tiles.cluster, tiles.noise_variance, settings, progress=_told_to(bar))
+        stitched = stitch(_zero_mean(view), tiles.cluster, tiles.noise_variance, settings, progress=_told_to(bar))
     regions = dict(stitched.regions)
     area = regions["point_count"] * step_y * step_x
     table = {
@@ -103,6 +103,28 @@ def fill_segmentation_map(view: ScanView, drafts: Mapping[str, Draft]) -> None:
             "noise_over_signal": _ratio(np.sqrt(tiles.noise_variance), stitched.typical_contrast),
         },
     )
+
+
+@dataclass(frozen=True)
+class ZeroMeanPatterns:
+    """Stored patterns less their means, for those that were brought to 0-1."""
+
+    stored: StoredPatterns
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, columns, pixels."""
+        return self.stored.shape
+
+    def read(self, row_start: int, row_stop: int, column_start: int, column_stop: int) -> np.ndarray:
+        """Patterns of a rectangle of points, ``(rows, columns, pixels)`` float32."""
+        patterns = self.stored.read(row_start, row_stop, column_start, column_stop)
+        return np.asarray(patterns - patterns.mean(axis=2, keepdims=True))
+
+
+def _zero_mean(view: ScanView) -> StoredPatterns | ZeroMeanPatterns:
+    paper = view.settings("preprocessing").intensity == "paper"
+    return ZeroMeanPatterns(view.patterns) if paper else view.patterns
 
 
 def _told_to(bar: progress.Bar) -> Callable[[int, int], None]:

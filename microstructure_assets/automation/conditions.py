@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 from dagster import AutomationCondition as Condition
 
@@ -72,18 +74,20 @@ def used_slots(scan: str) -> set[str] | None:
 SETTINGS = dg.AssetSelection.assets("scan_settings", "tile_settings")
 UNUSED = UnusedSlot()
 
-NEWS: Condition = Condition.any_deps_match(Condition.data_version_changed() | Condition.will_be_requested())
-INCREMENTAL: Condition = (
+# Typed loosely: the library declares narrower conditions here than its own operators accept.
+ANY: Any = Condition
+NEWS = ANY.any_deps_match(ANY.data_version_changed() | ANY.will_be_requested())
+INCREMENTAL: dg.AutomationCondition = (
     (
         NEWS.since_last_handled()
-        | Condition.newly_missing().since_last_handled()
-        | Condition.code_version_changed().since_last_handled()
+        | ANY.newly_missing().since_last_handled()
+        | ANY.code_version_changed().since_last_handled()
     )
     # Settings have an event only once somebody sets them: without one the defaults hold, and nothing waits for it.
-    & ~Condition.any_deps_match(Condition.missing() & ~Condition.will_be_requested() & ~UNUSED).ignore(SETTINGS)
-    & ~Condition.any_deps_in_progress()
-    & ~Condition.in_progress()
-    & Condition.all_deps_blocking_checks_passed()
+    & ~ANY.any_deps_match(ANY.missing() & ~ANY.will_be_requested() & ~UNUSED).ignore(SETTINGS)
+    & ~ANY.any_deps_in_progress()
+    & ~ANY.in_progress()
+    & ANY.all_deps_blocking_checks_passed()
     & ~UNUSED
     & ~Characterizing()
 )

@@ -32,7 +32,7 @@ def _gather(
     window: float,
     points: np.ndarray,
 ) -> int:
-    """Fill ``points`` (value, y, x, weight, precision) with the part of ``first`` against ``second`` near a point; the number."""
+    """Fill ``points`` (value, y, x, weight, precision): the part of ``first`` against ``second`` near a point."""
     rows, columns, slots = share.shape
     radius_y, radius_x = max(window, 1.5 * beam_y), max(window, 1.5 * beam_x)
     reach_y, reach_x = min(int(2.0 * radius_y), 10), min(int(2.0 * radius_x), 10)
@@ -103,7 +103,11 @@ def _fit_edge(points: np.ndarray, used: int, bend: float, result: np.ndarray) ->
             residual = points[i, 0] - 0.5 * math.erfc(-z * 0.7071067811865476)
             misfit += points[i, 4] * residual * residual
             total += points[i, 3]
-            design[0], design[1], design[2] = slope, slope * (along - curvature * along * across), 0.5 * slope * along * along
+            design[0], design[1], design[2] = (
+                slope,
+                slope * (along - curvature * along * across),
+                0.5 * slope * along * along,
+            )
             for a in range(3):
                 gradient[a] += points[i, 4] * design[a] * residual
                 for b in range(3):
@@ -208,9 +212,7 @@ def place_points(
             for i in range(rivals):
                 for j in range(i + 1, rivals):
                     first, second = label[row, column, i], label[row, column, j]
-                    _side_of_edge(
-                        label, share, error, row, column, first, second, beam_y, beam_x, bend, points, result
-                    )
+                    _side_of_edge(label, share, error, row, column, first, second, beam_y, beam_x, bend, points, result)
                     distance, deviation = result[0], result[1]
                     if deviation > 0.6:  # no edge to be seen: the shares decide
                         distance, deviation = share[row, column, i] - share[row, column, j], 2.0 * error[row, column]

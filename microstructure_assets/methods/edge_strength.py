@@ -60,10 +60,10 @@ def _differences(patterns: np.ndarray, first: int, last: int, start: int, stop: 
         for edge in range(start, stop):
             before, after = min(edge + 1, DEPTH), min(columns - 1 - edge, DEPTH)
             spread = noise * (1.0 / before + 1.0 / after) / points
-            total = 0.0
+            distance = 0.0
             for part in range(PARTS):
-                total += parts[part, row - first, edge - start]
-            score = (total / points**2 - pixels * spread) / (spread * np.sqrt(2.0 * pixels))
+                distance += parts[part, row - first, edge - start]
+            score = (distance / points**2 - pixels * spread) / (spread * np.sqrt(2.0 * pixels))
             result[row - first, edge - start] = score
     return result
 

@@ -66,7 +66,8 @@ class KneeSettings(Settings):
 
     method: Literal["noise_edge", "paper"] = Field(
         "noise_edge",
-        description="noise_edge: components above the noise edge (Marchenko-Pastur); paper: knee of the cumulative variance",
+        description="noise_edge: components above the noise edge (Marchenko-Pastur); "
+        "paper: knee of the cumulative variance",
     )
     minimum: int = Field(2, ge=1, description="Fewest components kept, k_min")
     maximum: int = Field(10, ge=1, le=100, description="Most components kept by noise_edge")

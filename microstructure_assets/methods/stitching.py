@@ -135,7 +135,7 @@ def stitch(
         pieces, void, record = _tidy(field, pieces, scale, settings, thickest)
         history.append((number, *record))
         # pieces that started in the round before and are all given up again will not do better in the next
-        seek = number == 0 or (seek and fresh > record[1] + record[2])
+        seek = number < 2 or (seek and fresh > record[1] + record[2])
         last = number == settings.rounds - 1 or (settled and not seek)
         region, log = _link(field, pieces, void, scale, settings)
         options = RefineOptions(

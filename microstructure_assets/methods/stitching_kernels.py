@@ -114,7 +114,7 @@ def dot_product(a: np.ndarray, b: np.ndarray) -> float:
         part = np.float32(0.0)
         for pixel in range(start, stop):
             part += a[pixel] * b[pixel]
-        total += part
+        total += float(part)
         start = stop
     return total
 

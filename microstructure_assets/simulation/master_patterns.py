@@ -121,7 +121,7 @@ def _dynamical_nickel(name: str, energy_kev: float) -> Any:
 
 def _kinematical(name: str, energy_kev: float) -> Any:
     """A kinematical master pattern by diffsims and kikuchipy: reflectors to 0.8 Å with |F| over 3 % of the largest."""
-    from diffpy.structure import Atom, Lattice, Structure  # type: ignore[import-untyped]
+    from diffpy.structure import Atom, Lattice, Structure
     from diffsims.crystallography import ReciprocalLatticeVector
     from kikuchipy.simulations import KikuchiPatternSimulator
     from orix.crystal_map import Phase
