@@ -20,6 +20,7 @@ $(READY): constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[development]'
+	$(BIN)/python -c 'import kikuchipy.signals'  # compiles once, alone: see microstructure_assets_tests/warm.py
 	touch $(READY)
 
 demo: $(READY)
@@ -35,6 +36,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: lint
+	$(BIN)/python -m microstructure_assets_tests.warm
 	$(BIN)/python -m pytest --numprocesses 2
 
 docs: $(READY)
