@@ -13,6 +13,7 @@ import numpy as np
 from microstructure_assets.methods import stitching_kernels as kernels
 from microstructure_assets.methods.unmixing_kernels import nonnegative_weights
 
+LEAST_BRIDGE_POINTS = 6
 VOID_SHARE = 0.03  # signal energy of a pore relative to the typical
 NOISE_SPREAD = 0.03  # relative deviation of the noise variance from point to point that no test may mistake for signal
 
@@ -280,9 +281,12 @@ def depth_of_pieces(piece: np.ndarray, count: int) -> np.ndarray:
 
 
 def link_pieces(
-    pieces: Pieces, pairs: np.ndarray, void: np.ndarray, scale: Scale, tolerance: float
+    pieces: Pieces, points: np.ndarray, pairs: np.ndarray, void: np.ndarray, scale: Scale, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Regions: touching pieces linked where their correlation reaches the tolerance; void pieces are one region.
+
+    A piece of few points, which may be what is left of a mixture, is linked to the most similar piece alone, so that it
+    is no bridge between two.
 
     Returns
     -------
@@ -305,6 +309,11 @@ def link_pieces(
         )
         log[index] = a, b, value, error
     linked = (log[:, 2] >= tolerance) & ~void[pairs[:, 0]] & ~void[pairs[:, 1]]
+    best = np.full(total, -np.inf)
+    np.maximum.at(best, pairs[:, :2].ravel(), np.repeat(log[:, 2], 2))
+    small = points < max(LEAST_BRIDGE_POINTS, 2.0 * scale.pixels * scale.noise / scale.signal)
+    for side in range(2):
+        linked &= ~small[pairs[:, side]] | (log[:, 2] == best[pairs[:, side]])
     empty = np.flatnonzero(void)
     first = np.concatenate([pairs[linked, 0], np.repeat(empty[:1], len(empty))])
     second = np.concatenate([pairs[linked, 1], empty])

@@ -229,4 +229,5 @@ def _link(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Regions of the pieces; pieces parted only by points that were given up count as touching."""
     pairs = kernels.near_pairs(field.piece, len(pieces.count), 2)
-    return link_pieces(pieces, pairs, void, scale, settings.region_similarity)
+    points = np.bincount(field.piece[field.piece >= 0], minlength=len(pieces.count))
+    return link_pieces(pieces, points, pairs, void, scale, settings.region_similarity)
