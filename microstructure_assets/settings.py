@@ -80,8 +80,3 @@ def parse_setting(name: str, value: Any) -> tuple[str, Any]:
         detail = error.errors()[0]
         raise SettingsError(f"setting {name}: found {value!r}; {detail['msg']}") from error
     return name, getattr(model, field)
-
-
-def build_group(group_name: str, values: dict[str, Any]) -> Settings:
-    """One settings group from the fields given, the others at their defaults."""
-    return settings_groups()[group_name](**values)

@@ -128,11 +128,6 @@ class SettingsLayers:
             **{name.partition(".")[2]: parse_setting(name, value)[1] for name, value in own.items()}
         )
 
-    def tiles_configured(self, scan: str) -> list[str]:
-        """Slots with settings of their own."""
-        folder = self._path("scans", scan_name(scan)).with_suffix("")
-        return sorted(path.stem for path in folder.glob("*.json") if path.stem != "scan") if folder.is_dir() else []
-
     def content_hash(self, scan: str, tile: str | None = None, instrument: str | None = None) -> str:
         """Hash of the settings in force of the stage: the scan's own groups, or those of the tile lane for a tile."""
         groups = TILE_GROUPS if tile else SCAN_GROUPS
