@@ -21,6 +21,7 @@ from benchmarks.accuracy.metrics import NORMAL_95, ranking, recall_at_false_rate
 from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.twins import twin_settings
 from microstructure_assets.methods.boundaries import weight_crossings
+from microstructure_assets.methods.settings import BoundariesSettings
 from microstructure_assets.simulation.truth import Truth
 from microstructure_assets.simulation.twin import simulate
 
@@ -130,9 +131,9 @@ def _positions(
 
 
 def _interpolated_truth(shares: NDArray[np.floating], truth: Truth, axis: str) -> list[Row]:
-    """What linear interpolation makes of the true shares: the floor of the method."""
+    """What interpolation makes of the true shares: the floor of the method."""
     line, position = half_fraction_positions(shares, truth.grain, axis)
-    crossings = weight_crossings(shares, np.zeros_like(shares), 1.0, 1.0)
+    crossings = weight_crossings(shares, np.zeros_like(shares), 1.0, 1.0, BoundariesSettings())
     chosen = crossings.axis == axis
     of_line = (crossings.y if axis == "x" else crossings.x)[chosen]
     place, std = crossings.position_um[chosen], crossings.position_std_um[chosen]

@@ -14,11 +14,12 @@ from microstructure_assets.methods import settings as groups
 from microstructure_assets.methods.anomalies import Anomalies, mahalanobis_anomalies
 from microstructure_assets.methods.background import BackgroundCorrection, decode, encode
 from microstructure_assets.methods.boundaries import Crossings, weight_crossings
+from microstructure_assets.methods.core_references import references_with_cores
 from microstructure_assets.methods.factorization import Weights, constrained_weights
 from microstructure_assets.methods.knee import choose_components, noise_edge
 from microstructure_assets.methods.mixture import Mixture, select_mixture
 from microstructure_assets.methods.noise import noise_variance
-from microstructure_assets.methods.references import References, reference_windows
+from microstructure_assets.methods.references import References
 from microstructure_assets.methods.stitching import ArrayPatterns, Stitching, stitch
 from microstructure_assets.methods.subspace import principal_components
 from microstructure_assets.methods.tiling import Roi, analysis_tiling
@@ -45,6 +46,7 @@ class LaneSettings:
     anomalies: groups.AnomaliesSettings = field(default_factory=groups.AnomaliesSettings)
     references: groups.ReferencesSettings = field(default_factory=groups.ReferencesSettings)
     factorization: groups.FactorizationSettings = field(default_factory=groups.FactorizationSettings)
+    boundaries: groups.BoundariesSettings = field(default_factory=groups.BoundariesSettings)
     stitching: groups.StitchingSettings = field(default_factory=groups.StitchingSettings)
 
 
@@ -52,12 +54,13 @@ def paper_settings() -> LaneSettings:
     """Every step as published; K from 2 to 10 and p = 30 components, as the authors' runs have them."""
     return LaneSettings(
         name="paper",
-        preprocessing=groups.PreprocessingSettings(intensity="paper"),
+        preprocessing=groups.PreprocessingSettings(intensity="paper", static_background="scan"),
         knee=groups.KneeSettings(method="paper"),
         mixture=groups.MixtureSettings(criterion="paper", minimum_clusters=2, maximum_clusters=10),
         anomalies=groups.AnomaliesSettings(covariance="paper"),
         references=groups.ReferencesSettings(method="paper"),
         factorization=groups.FactorizationSettings(form="paper"),
+        boundaries=groups.BoundariesSettings(interpolation="linear"),
     )
 
 
@@ -82,6 +85,18 @@ class Preprocessed:
     def of(self, roi: Roi) -> NDArray[np.float32]:
         """Patterns of a ROI, (rows, columns, pixels)."""
         return self.array[roi.row_start : roi.row_stop, roi.column_start : roi.column_stop]
+
+    def around(self, roi: Roi, margin: int) -> tuple[NDArray[np.float32], tuple[slice, slice], NDArray[np.int64]]:
+        """Patterns of a ROI with a margin, where the ROI lies in them, and their row-major numbers in the scan."""
+        rows, columns, _ = self.array.shape
+        y = slice(max(0, roi.row_start - margin), min(rows, roi.row_stop + margin))
+        x = slice(max(0, roi.column_start - margin), min(columns, roi.column_stop + margin))
+        inside = (
+            slice(roi.row_start - y.start, roi.row_stop - y.start),
+            slice(roi.column_start - x.start, roi.column_stop - x.start),
+        )
+        number = np.arange(rows * columns).reshape(rows, columns)[y, x]
+        return np.ascontiguousarray(self.array[y, x]), inside, number.ravel()
 
 
 def preprocess(twin: Twin, settings: groups.PreprocessingSettings) -> Preprocessed:
@@ -240,31 +255,47 @@ def characterise_roi(patterns: Preprocessed, roi: Roi, settings: LaneSettings, *
     if not with_weights:
         return RoiResult(roi, noise.variance, knee, mixture, anomalies)
     label, squared = mixture.label.reshape(rows, columns), anomalies.squared.reshape(rows, columns)
-    references, weights, crossings = weigh(own, label, squared, noise.variance, settings, patterns)
+    references, weights, crossings = weigh(label, squared, noise.variance, settings, patterns, roi)
     return RoiResult(roi, noise.variance, knee, mixture, anomalies, references, weights, crossings)
 
 
 def weigh(
-    own: NDArray[np.float32],
     label: NDArray[np.integer],
     squared: NDArray[np.floating],
     noise: float,
     settings: LaneSettings,
     patterns: Preprocessed,
+    roi: Roi,
 ) -> tuple[References, Weights, Crossings]:
-    """References of labels, weights and their crossings, in a ROI of patterns (rows, columns, pixels)."""
-    rows, columns, pixels = own.shape
-    references = reference_windows(own, label, squared, settings.references, noise)
-    weights = constrained_weights(
-        own.reshape(-1, pixels),
-        references.pattern,
-        references.noise_variance,
-        noise,
-        settings.factorization,
-        (rows, columns),
+    """References of labels, weights and their crossings in a ROI."""
+    around, inside, _ = patterns.around(roi, settings.references.margin)
+    references = references_with_cores(
+        around, inside, patterns.detector_shape, label, squared, settings.references, noise
     )
-    shape = (rows, columns, len(references.pattern))
+    weights = weights_of(patterns, roi, references.pattern, references.noise_variance, noise, settings)
+    shape = (*roi.shape, len(references.pattern))
     crossings = weight_crossings(
-        weights.weight.reshape(shape), weights.weight_std.reshape(shape), patterns.step_y_um, patterns.step_x_um
+        weights.weight.reshape(shape),
+        weights.weight_std.reshape(shape),
+        patterns.step_y_um,
+        patterns.step_x_um,
+        settings.boundaries,
     )
     return references, weights, crossings
+
+
+def weights_of(
+    patterns: Preprocessed,
+    roi: Roi,
+    reference: NDArray[np.float32],
+    reference_noise: NDArray[np.floating],
+    noise: float,
+    settings: LaneSettings,
+) -> Weights:
+    """Weights of references in a ROI, as ``cnmf_weights`` has them."""
+    around, inside, _ = patterns.around(roi, settings.factorization.margin)
+    rows, columns, pixels = around.shape
+    found = constrained_weights(
+        around.reshape(-1, pixels), reference, reference_noise, noise, settings.factorization, (rows, columns)
+    )
+    return found.inside((rows, columns), inside)

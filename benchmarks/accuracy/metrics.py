@@ -92,15 +92,12 @@ def grain_of_references(
     mixing : (points of the scan, grains)
         True shares.
     point_index
-        Row-major numbers of the ROI's points.
+        Row-major numbers, in the scan, of the rectangle of points that the references were taken from.
     """
-    member = references.member.ravel()
-    shares = mixing[point_index]
-    grain = np.full(len(references.group), -1, dtype=np.int64)
-    for k, group in enumerate(references.group):
-        points = np.flatnonzero(member == group)
-        if len(points) and references.point_count[k]:
-            grain[k] = int(np.argmax(np.asarray(shares[points].sum(axis=0)).ravel()))
+    grain = np.full(len(references.points), -1, dtype=np.int64)
+    for k, points in enumerate(references.points):
+        if len(points):
+            grain[k] = int(np.argmax(np.asarray(mixing[point_index[points]].sum(axis=0)).ravel()))
     return grain
 
 

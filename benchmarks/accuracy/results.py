@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 from dataclasses import dataclass
@@ -9,10 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-#: What a measurement depends on besides its parameters.
+#: Modules of the bench that measure; the others arrange and print.
+MEASURING_MODULES = ("boundaries", "edges", "lane", "metrics", "regions", "rivals", "twins", "weights")
+#: Rooms of the package whose modules decide what is measured.
 MEASURED_ROOMS = ("methods", "simulation")
-#: Modules of the bench that only arrange or print.
-UNMEASURED_MODULES = ("__init__", "__main__", "results", "running", "tables", "experiments")
 
 Row = dict[str, Any]
 
@@ -41,16 +42,48 @@ class Case:
 
 @lru_cache
 def code_version() -> str:
-    """Hash of the sources that a measurement depends on: the measured rooms of the package, and of the bench."""
+    """Hash of what a measurement depends on: the statements of the bench and of all methods that it imports."""
+    total = hashlib.sha256()
+    for file in sorted(_measured_files()):
+        total.update(file.name.encode() + b"\0" + _statements(file).encode())
+    return total.hexdigest()[:12]
+
+
+def _measured_files() -> set[Path]:
+    """Measuring modules of the bench and, of the measured rooms, what they import, directly or not."""
     import microstructure_assets
 
     package = Path(microstructure_assets.__file__).parent
-    files = [file for room in MEASURED_ROOMS for file in (package / room).rglob("*.py")]
-    files += [file for file in Path(__file__).parent.glob("*.py") if file.stem not in UNMEASURED_MODULES]
-    total = hashlib.sha256()
-    for file in sorted(files):
-        total.update(file.name.encode() + b"\0" + file.read_bytes())
-    return total.hexdigest()[:12]
+    waiting = [Path(__file__).with_name(f"{module}.py") for module in MEASURING_MODULES]
+    found: set[Path] = set()
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        found.add(file)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("microstructure_assets."):
+                continue
+            parts = (node.module or "").split(".")[1:]
+            names = [parts, *([*parts, alias.name] for alias in node.names)]
+            places = [package.joinpath(*name).with_suffix(".py") for name in names if name[0] in MEASURED_ROOMS]
+            waiting += [place for place in places if place.is_file()]
+    return found
+
+
+def _statements(file: Path) -> str:
+    """What a module does, whatever its comments and docstrings say and however it is laid out."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            body[0].value.value = ""
+    return ast.dump(tree)
 
 
 class Results:

@@ -16,12 +16,12 @@ from benchmarks.accuracy.lane import (
     preprocess,
     run_lane,
     weigh,
+    weights_of,
 )
 from benchmarks.accuracy.metrics import WeightErrors, grain_of_references, ranking, weight_errors
 from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.twins import PURE, twin_settings
 from microstructure_assets.methods.background import BackgroundCorrection
-from microstructure_assets.methods.factorization import constrained_weights
 from microstructure_assets.simulation.synthesis import Twin
 from microstructure_assets.simulation.truth import Truth
 from microstructure_assets.simulation.twin import simulate
@@ -52,10 +52,10 @@ def measure_weights(given: dict[str, Any], seed: int) -> list[Row]:
     for settings in (LaneSettings(), paper_settings()):
         patterns = preprocess(twin, settings.preprocessing)
         lane = run_lane(patterns, given["tiling"], settings, with_weights=True, with_stitch=False)
-        parts = [_roi_errors(view, result, shape[1]) for result in lane.rois]
+        parts = [_roi_errors(view, result, patterns, settings) for result in lane.rois]
         rows += _rows(f"{settings.name} lane", parts, settings.name == "paper")
         if settings.name == "default":
-            parts = [_given_errors(view, result, patterns, settings, shape[1]) for result in lane.rois]
+            parts = [_given_errors(view, result, patterns, settings) for result in lane.rois]
             rows += _rows("default, true labels given", parts, False)
             clean = clean_patterns(twin, settings)
             parts = [_clean_errors(view, result, patterns, settings, clean) for result in lane.rois]
@@ -86,26 +86,26 @@ class _Split(_Whole):
 _Parts = dict[str, WeightErrors]
 
 
-def _roi_errors(view: _Whole, result: RoiResult, columns: int) -> _Parts:
+def _roi_errors(view: _Whole, result: RoiResult, patterns: Preprocessed, settings: LaneSettings) -> _Parts:
     assert result.references is not None
     assert result.weights is not None
-    index = result.point_index(columns)
-    grain = grain_of_references(result.references, view.shares, index)
+    index = result.point_index(patterns.array.shape[1])
+    *_, around = patterns.around(result.roi, settings.references.margin)
+    grain = grain_of_references(result.references, view.shares, around)
     weight, std, active = result.weights.weight, result.weights.weight_std, result.weights.active
     hard = np.eye(weight.shape[1])[result.label.ravel()]
     return _compared(view, index, grain, weight, std, active, hard)
 
 
-def _given_errors(
-    view: _Whole, result: RoiResult, patterns: Preprocessed, settings: LaneSettings, columns: int
-) -> _Parts:
+def _given_errors(view: _Whole, result: RoiResult, patterns: Preprocessed, settings: LaneSettings) -> _Parts:
     """The same ROI with clusters that are the true grains."""
-    index = result.point_index(columns)
+    index = result.point_index(patterns.array.shape[1])
     _, label = np.unique(view.own[index], return_inverse=True)
     label = label.reshape(result.roi.shape).astype(np.int32)
-    own = np.ascontiguousarray(patterns.of(result.roi))
-    references, weights, _ = weigh(own, label, np.zeros(label.shape), result.noise_variance, settings, patterns)
-    grain = grain_of_references(references, view.shares, index)
+    noise, roi = result.noise_variance, result.roi
+    references, weights, _ = weigh(label, np.zeros(label.shape), noise, settings, patterns, roi)
+    *_, around = patterns.around(roi, settings.references.margin)
+    grain = grain_of_references(references, view.shares, around)
     hard = np.eye(len(grain))[label.ravel()]
     return _compared(view, index, grain, weights.weight, weights.weight_std, weights.active, hard)
 
@@ -122,11 +122,10 @@ def _clean_errors(
 ) -> _Parts:
     """The same ROI with the noise-free patterns of all grains that have a share in it: the floor of the weights."""
     index = result.point_index(patterns.array.shape[1])
-    present = np.unique(view.shares[index].indices)
-    own = np.ascontiguousarray(patterns.of(result.roi)).reshape(len(index), -1)
-    found = constrained_weights(
-        own, clean[present], np.zeros(len(present)), result.noise_variance, settings.factorization, result.roi.shape
-    )
+    *_, around = patterns.around(result.roi, settings.factorization.margin)
+    present = np.unique(view.shares[around].indices)
+    noise = result.noise_variance
+    found = weights_of(patterns, result.roi, clean[present], np.zeros(len(present)), noise, settings)
     hard = (view.own[index][:, None] == present[None]).astype(float)
     return _compared(view, index, present.astype(np.int64), found.weight, found.weight_std, found.active, hard)
 

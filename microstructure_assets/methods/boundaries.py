@@ -13,6 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.methods.settings import BoundariesSettings
+
+#: Share below which the distance from the boundary is not read from it.
+_LEAST_SHARE = 0.01
+
 
 @dataclass(frozen=True)
 class Crossings:
@@ -45,7 +50,7 @@ class Crossings:
 
 
 def _crossings_along_rows(
-    weight: NDArray[np.float64], deviation: NDArray[np.float64], dominant: NDArray[np.int64]
+    weight: NDArray[np.float64], deviation: NDArray[np.float64], dominant: NDArray[np.int64], interpolation: str
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Line, position along it [points], its deviation, and the components, for neighbours along the last scan axis."""
     before, after = dominant[:, :-1], dominant[:, 1:]
@@ -54,23 +59,40 @@ def _crossings_along_rows(
     # The components' difference: positive or nought at the left point, negative or nought at the right one.
     start = weight[line, left, a] - weight[line, left, b]
     end = weight[line, left + 1, a] - weight[line, left + 1, b]
-    fall = start - end
-    crossing = fall > 0
+    crossing = start - end > 0
     line, left, a, b = line[crossing], left[crossing], a[crossing], b[crossing]
-    start, end, fall = start[crossing], end[crossing], fall[crossing]
+    start, end = start[crossing], end[crossing]
     # Shares of one sum move against each other, so that deviations add rather than their squares.
     start_std = deviation[line, left, a] + deviation[line, left, b]
     end_std = deviation[line, left + 1, a] + deviation[line, left + 1, b]
+    if interpolation == "gaussian":
+        start, start_std = _probit(start, start_std, weight[line, left, a] + weight[line, left, b])
+        end, end_std = _probit(end, end_std, weight[line, left + 1, a] + weight[line, left + 1, b])
+    fall = start - end
     position = left + start / fall
     std = np.hypot(end * start_std, start * end_std) / fall**2
     return line, position, std, a, b
 
 
-def weight_crossings(weight: NDArray, weight_std: NDArray, step_y_um: float, step_x_um: float) -> Crossings:
+def _probit(
+    difference: NDArray[np.float64], deviation: NDArray[np.float64], total: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distance from the boundary in deviations of the beam, and its deviation, from the difference of two shares."""
+    from scipy.special import ndtri
+
+    share = np.clip(0.5 + 0.5 * difference / total, _LEAST_SHARE, 1.0 - _LEAST_SHARE)
+    distance = ndtri(share)
+    density = np.exp(-0.5 * distance**2) / np.sqrt(2.0 * np.pi)
+    return distance, 0.5 * deviation / total / density
+
+
+def weight_crossings(
+    weight: NDArray, weight_std: NDArray, step_y_um: float, step_x_um: float, settings: BoundariesSettings
+) -> Crossings:
     """Sub-pixel crossings of the two dominant weights along the rows and along the columns.
 
-    Between neighbouring points whose dominant component differs, the two components' weights are interpolated linearly;
-    their crossing is the boundary, as in [1]_, which assigns it to the nearest point.
+    Between neighbouring points whose dominant component differs, the two components' weights are interpolated; their
+    crossing is the boundary, as in [1]_, which assigns it to the nearest point.
 
     Parameters
     ----------
@@ -80,6 +102,11 @@ def weight_crossings(weight: NDArray, weight_std: NDArray, step_y_um: float, ste
         Their standard deviations.
     step_y_um, step_x_um
         Steps of the scan [µm].
+    settings
+        ``linear``, or ``gaussian``: a Gaussian interaction volume across a straight boundary makes shares that follow
+        the normal distribution function, whose inverse is linear in the position, whatever the width. Linear
+        interpolation of such shares errs by 0.024 points root mean square at a full width of 1.6 points, and by 0.056
+        at 1 point. A share nearer to 0 or 1 than a hundredth is taken as that.
 
     Returns
     -------
@@ -107,7 +134,8 @@ def weight_crossings(weight: NDArray, weight_std: NDArray, step_y_um: float, ste
     for axis, step in (("y", step_y_um), ("x", step_x_um)):
         turned = axis == "y"
         line, position, std, a, b = _crossings_along_rows(
-            *((known.swapaxes(0, 1), spread.swapaxes(0, 1), dominant.T) if turned else (known, spread, dominant))
+            *((known.swapaxes(0, 1), spread.swapaxes(0, 1), dominant.T) if turned else (known, spread, dominant)),
+            settings.interpolation,
         )
         nearest = np.rint(position).astype(np.int32)
         y, x = (nearest, line) if turned else (line, nearest)

@@ -6,23 +6,22 @@ once, and what is left is a small non-negative least-squares problem per point.
 References
 ----------
 .. [1] Q. Zhang, S. Benito, S. Weber, M. Stricker, "Multi-modal data-driven microstructure characterization", Eq. 10.
-.. [2] C. L. Lawson, R. J. Hanson, "Solving Least Squares Problems", 1974, chapter 23.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods import factorization_kernels as kernels
+from microstructure_assets.methods.least_squares import nonnegative_least_squares, unit_scale
 from microstructure_assets.methods.parallel import block_bounds, map_blocks, single_blas_thread
+from microstructure_assets.methods.reference_gram import denoised_gram, redundant_references
 from microstructure_assets.methods.settings import FactorizationSettings
 
 _BLOCK_POINTS = 2048
-_EIGENVALUE_FLOOR = 1e-3
-_LEAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -56,114 +55,21 @@ class Weights:
     active: NDArray[np.bool_]
     condition: float
 
+    def inside(self, shape: tuple[int, int], area: tuple[slice, slice]) -> Weights:
+        """The weights of a part of the rectangle of points, whose rows and columns are `shape`."""
+        height, width = shape
 
-def nonnegative_least_squares(gram: NDArray, projection: NDArray) -> NDArray[np.float64]:
-    """Exact solution of min ½ wᵀ G w - fᵀ w, w ≥ 0, for each row f.
+        def part(values: NDArray[np.float32]) -> NDArray[np.float32]:
+            own = values.reshape(height, width, *values.shape[1:])[area]
+            return np.ascontiguousarray(own).reshape(-1, *values.shape[1:])
 
-    Parameters
-    ----------
-    gram : (r, r) float
-        G = H Hᵀ, symmetric and positive semidefinite; may be rank deficient.
-    projection : (n, r) float
-        F = X Hᵀ.
-
-    Returns
-    -------
-    (n, r) float64
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not belong together.
-
-    Notes
-    -----
-    Active-set method of [2]_ on the Gram matrix, scaled to unit diagonal, with a Cholesky factor that grows by rows. Of
-    references that depend on each other linearly only as many are used as are independent; the fit is the same.
-    """
-    gram = np.ascontiguousarray(gram, dtype=np.float64)
-    projection = np.ascontiguousarray(projection, dtype=np.float64)
-    if gram.ndim != 2 or gram.shape[0] != gram.shape[1] or projection.ndim != 2 or projection.shape[1] != len(gram):
-        raise ValueError(f"gram {gram.shape}, projection {projection.shape}: expected (r, r) and (n, r)")
-    scale = _unit_scale(gram)
-    scaled, right = gram * scale * scale[:, None], projection * scale
-    weight = np.zeros_like(right)
-    map_blocks(
-        lambda bounds: kernels.nonnegative_rows(scaled, right, weight, *bounds),
-        block_bounds(len(right), _BLOCK_POINTS),
-    )
-    return weight * scale
-
-
-def _unit_scale(gram: NDArray[np.float64]) -> NDArray[np.float64]:
-    diagonal = np.diag(gram)
-    return np.where(diagonal > 0, 1.0 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 0.0)
-
-
-def denoised_gram(gram: NDArray[np.float64], noise_energy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gram matrix of the references without the noise energy on its diagonal, made positive definite.
-
-    Taking the expected noise off can leave the matrix indefinite, as references of one grain differ by noise only.
-    After scaling to unit diagonal, eigenvalues below 1e-3 are raised to it; references that are all noise keep a
-    thousandth of their energy.
-    """
-    diagonal = np.diag(gram)
-    corrected = gram - np.diag(np.minimum(noise_energy, 0.999 * diagonal))
-    scale = _unit_scale(corrected)
-    value, vector = np.linalg.eigh(corrected * scale * scale[:, None])
-    if len(value) and value[0] < _EIGENVALUE_FLOOR:
-        used = scale > 0
-        lifted = (vector * np.maximum(value, _EIGENVALUE_FLOOR)) @ vector.T
-        back = np.where(used, 1.0 / np.where(used, scale, 1.0), 0.0)
-        corrected = lifted * back * back[:, None]
-    return np.asarray(corrected)
-
-
-def redundant_references(
-    gram: NDArray[np.float64], noise_energy: NDArray[np.float64], pixels: int, equal: float, mixed: float
-) -> NDArray[np.bool_]:
-    """References that others make up: mixtures, as those of clusters of boundary points are, and equals.
-
-    A reference is judged against the non-negative combination of the others that comes nearest. Where a single one
-    makes up nine tenths of it, the reference is redundant when the two are ``equal`` but for that share of the
-    energy. Where two or more hold a tenth each, it is when the combination is so much nearer than any of them that no
-    more than a share ``mixed`` of the distance to the nearest is left: a mixture of two grains lies between them,
-    whereas a third orientation half a degree away lies as far from the combination as from its members, nearly. In
-    either case three standard deviations of what the noise leaves are added. The noisiest is judged first, and the
-    rest without it. A pure pattern is never a mixture of those that contain it, as a weight would have to be
-    negative.
-
-    Parameters
-    ----------
-    gram : (r, r)
-        Gram matrix without noise.
-    noise_energy : (r,)
-        Noise energy of each reference, pixels × noise variance.
-    pixels
-        p.
-    equal
-        Share of the reference's energy; 0 switches the test for equals off.
-    mixed
-        Share of the squared distance to the nearest member; 0 switches the test for mixtures off.
-    """
-    r = len(gram)
-    redundant = np.zeros(r, dtype=bool)
-    energy = np.where(np.diag(gram) > 0, np.diag(gram), 1.0)
-    for k in np.argsort(-noise_energy / energy, kind="stable"):
-        others = np.flatnonzero(~redundant & (np.arange(r) != k))
-        if len(others) == 0 or gram[k, k] <= 0:
-            continue
-        block = gram[np.ix_(others, others)]
-        weight = nonnegative_least_squares(block, gram[k, others][None])[0]
-        left = gram[k, k] - 2 * weight @ gram[k, others] + weight @ block @ weight
-        scatter = np.sqrt(2.0 / pixels) * (noise_energy[k] + weight**2 @ noise_energy[others])
-        part = weight > _LEAST_SHARE * weight.sum()
-        tolerance = equal
-        if part.sum() >= 2:
-            likeness = gram[k, others[part]] ** 2 / (gram[k, k] * energy[others[part]])
-            tolerance = max(equal, mixed * (1.0 - float(likeness.max()))) if mixed > 0 else 0.0
-        redundant[k] = tolerance > 0 and left < tolerance * gram[k, k] + 3.0 * scatter
-    return redundant
+        return replace(
+            self,
+            weight=part(self.weight),
+            weight_std=part(self.weight_std),
+            residual=part(self.residual),
+            gain=part(self.gain),
+        )
 
 
 def nearby_references(dominant: NDArray[np.integer], references: int, reach: int) -> NDArray[np.bool_]:
@@ -347,7 +253,7 @@ def _finish(
         lambda bounds: kernels.weight_variance_rows(gram, raw, share, allowed, noise, variance, *bounds, normalised),
         block_bounds(len(weight), _BLOCK_POINTS),
     )
-    scale = _unit_scale(gram[np.ix_(active, active)])
+    scale = unit_scale(gram[np.ix_(active, active)])
     unit = gram[np.ix_(active, active)] * scale * scale[:, None]
     return Weights(
         weight=share.astype(np.float32),

@@ -47,81 +47,116 @@ def _factor_solve(lower: NDArray, count: int, right: NDArray, solution: NDArray)
 
 
 @njit(cache=True, nogil=True)
-def nonnegative_rows(gram: NDArray, projection: NDArray, weight: NDArray, start: int, stop: int) -> None:
-    """Lawson and Hanson's active-set method on (G, f) for points ``start`` to ``stop - 1``; G has a unit diagonal.
+def _steepest(
+    gram: NDArray,
+    projection: NDArray,
+    weight: NDArray,
+    passive: NDArray,
+    count: int,
+    closed: NDArray,
+    tolerance: float,
+) -> int:
+    """Reference along which the misfit falls most steeply, -1 for none; ``closed`` ones are passed over."""
+    best, found = tolerance, -1
+    for k in range(gram.shape[0]):
+        if closed[k] or gram[k, k] <= 0.0:
+            continue
+        gradient = projection[k]
+        for position in range(count):
+            gradient -= gram[k, passive[position]] * weight[passive[position]]
+        if gradient > best:
+            best, found = gradient, k
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _step_length(weight: NDArray, passive: NDArray, count: int, trial: NDArray) -> float:
+    """How far the weights can go towards the trial solution before one of them falls below zero, at most 1."""
+    step = 1.0
+    for position in range(count):
+        if trial[position] <= 0.0:
+            current = weight[passive[position]]
+            step = min(step, current / (current - trial[position]) if current > trial[position] else 0.0)
+    return step
+
+
+@njit(cache=True, nogil=True)
+def _settle(
+    gram: NDArray,
+    projection: NDArray,
+    weight: NDArray,
+    passive: NDArray,
+    count: int,
+    closed: NDArray,
+    lower: NDArray,
+    tiny: float,
+) -> int:
+    """Solve on the passive set, dropping what would be negative until nothing is; returns the size of the set left."""
+    right, trial = np.empty(count), np.empty(count)
+    newest = passive[count - 1]
+    first = True
+    while count > 0:
+        for position in range(count):
+            right[position] = projection[passive[position]]
+        _factor_solve(lower, count, right, trial)
+        # Rounding said that the newest should enter; where the solve says that it should not, it stays closed.
+        refused = first and trial[count - 1] <= 0.0
+        first = False
+        step = _step_length(weight, passive, count, trial)
+        for position in range(count):
+            index = passive[position]
+            weight[index] += step * (trial[position] - weight[index])
+        if step >= 1.0:
+            break
+        kept = 0
+        for position in range(count):
+            index = passive[position]
+            if trial[position] <= 0.0 and weight[index] <= tiny:
+                weight[index] = 0.0
+                closed[index] = False
+            else:
+                passive[kept] = index
+                kept += 1
+        if refused:
+            closed[newest] = True
+        if kept == count:
+            break
+        count = kept
+        for position in range(count):
+            _factor_append(gram, passive, position + 1, lower)
+    return count
+
+
+@njit(cache=True, nogil=True)
+def nonnegative_point(gram: NDArray, projection: NDArray, weight: NDArray) -> None:
+    """Lawson and Hanson's active-set method on (G, f) for one point; G has a unit diagonal, or 0 for no reference.
 
     A reference that depends linearly on those already in use is passed over, so that duplicates do no harm.
     """
     r = gram.shape[0]
     passive = np.empty(r, np.int64)
-    used = np.empty(r, np.bool_)
-    barred = np.empty(r, np.bool_)
+    closed = np.zeros(r, np.bool_)
     lower = np.zeros((r, r))
-    right = np.empty(r)
-    trial = np.empty(r)
-    w = np.empty(r)
+    weight[:] = 0.0
+    scale = 0.0
+    for k in range(r):
+        scale = max(scale, abs(projection[k]))
+    count = 0
+    for _ in range(10 * r + 10):
+        entering = _steepest(gram, projection, weight, passive, count, closed, 1e-13 * scale)
+        if entering < 0:
+            break
+        closed[entering] = True
+        passive[count] = entering
+        if _factor_append(gram, passive, count + 1, lower):
+            count = _settle(gram, projection, weight, passive, count + 1, closed, lower, 1e-15 * scale)
+
+
+@njit(cache=True, nogil=True)
+def nonnegative_rows(gram: NDArray, projection: NDArray, weight: NDArray, start: int, stop: int) -> None:
+    """`nonnegative_point` for points ``start`` to ``stop - 1``."""
     for i in range(start, stop):
-        w[:] = 0.0
-        used[:] = False
-        barred[:] = False
-        count = 0
-        scale = 0.0
-        for k in range(r):
-            scale = max(scale, abs(projection[i, k]))
-        tolerance = 1e-13 * scale
-        for _ in range(10 * r + 10):
-            best, entering = tolerance, -1
-            for k in range(r):
-                if used[k] or barred[k] or gram[k, k] <= 0.0:
-                    continue
-                gradient = projection[i, k]
-                for position in range(count):
-                    gradient -= gram[k, passive[position]] * w[passive[position]]
-                if gradient > best:
-                    best, entering = gradient, k
-            if entering < 0:
-                break
-            passive[count] = entering
-            if not _factor_append(gram, passive, count + 1, lower):
-                barred[entering] = True
-                continue
-            count += 1
-            used[entering] = True
-            first = True
-            while count > 0:
-                for position in range(count):
-                    right[position] = projection[i, passive[position]]
-                _factor_solve(lower, count, right, trial)
-                if first and trial[count - 1] <= 0.0:
-                    # Rounding said that it should enter, the solve says that it should not.
-                    barred[entering] = True
-                first = False
-                step = 1.0
-                for position in range(count):
-                    if trial[position] <= 0.0:
-                        current = w[passive[position]]
-                        step = min(step, current / (current - trial[position]) if current > trial[position] else 0.0)
-                for position in range(count):
-                    index = passive[position]
-                    w[index] += step * (trial[position] - w[index])
-                if step >= 1.0:
-                    break
-                kept = 0
-                for position in range(count):
-                    index = passive[position]
-                    if trial[position] <= 0.0 and w[index] <= 1e-15 * scale:
-                        w[index] = 0.0
-                        used[index] = False
-                    else:
-                        passive[kept] = index
-                        kept += 1
-                if kept == count:
-                    break
-                count = kept
-                for position in range(count):
-                    _factor_append(gram, passive, position + 1, lower)
-        for k in range(r):
-            weight[i, k] = w[k]
+        nonnegative_point(gram, projection[i], weight[i])
 
 
 @njit(cache=True, nogil=True)

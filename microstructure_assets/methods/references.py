@@ -8,27 +8,31 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods.settings import ReferencesSettings
 
-#: How a reference was found where its cluster has no whole window, in falling order of trust.
+#: How a cluster's reference was found where it has no whole window, in falling order of trust.
 FALLBACKS = ("none", "best_window", "central_points", "empty")
+#: Which points a reference is the mean of.
+SOURCES = ("cluster", "core", "neighbour")
+
+_AVERAGED_POINTS = 256
 
 
 @dataclass(frozen=True)
 class References:
-    """A reference pattern for each of K clusters.
+    """A reference pattern for each of K clusters, and for the grains around them that have none.
 
     Attributes
     ----------
     pattern : (K, p) float32
         0 for an empty cluster.
     row, column : (K,) int32
-        Centre of the window in the ROI, -1 for an empty cluster.
+        Centre of the window, from the ROI's first point; -1 for an empty cluster.
     metric : (K,) float64
         Eq. 11 of [1]_ for that window, over its points in the cluster; NaN for an empty cluster.
     point_count : (K,) int32
@@ -39,8 +43,11 @@ class References:
         ``none``: from whole windows inside the cluster. ``best_window``: no window lies inside the cluster; the points
         of the cluster in the window that holds most of them. ``central_points``: that window holds fewer than three;
         the points with the smallest Mahalanobis distances. ``empty``: the cluster has no points.
-    member : (rows, columns) int32
-        Cluster whose reference the point was averaged into (the first of equivalent ones), -1 for none.
+    source : (K,) str
+        ``cluster``: the cluster's own points. ``core``: the core of its grain, which may lie beyond the ROI.
+        ``neighbour``: the core of a grain that no cluster stands for; such references come after those of the clusters.
+    points : tuple of (point_count,) int
+        The points averaged, as row-major numbers in the rectangle of patterns that was given.
     group : (K,) int32
         First of the clusters that share this cluster's reference because they differ by gain and noise only.
     """
@@ -52,7 +59,8 @@ class References:
     point_count: NDArray[np.int32]
     noise_variance: NDArray[np.float64]
     fallback: NDArray[np.str_]
-    member: NDArray[np.int32]
+    source: NDArray[np.str_]
+    points: tuple[NDArray[np.intp], ...]
     group: NDArray[np.int32]
 
 
@@ -150,6 +158,14 @@ def _deep_points(own: NDArray[np.bool_], squared: NDArray, wanted: int, quantile
     return np.sort(keep[depth.ravel()[keep] >= least])
 
 
+def mean_pattern(flat: NDArray[np.float32], points: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Mean of some patterns of (n, p), a few at a time: those of a large detector do not all fit in memory."""
+    total = np.zeros(flat.shape[1])
+    for start in range(0, len(points), _AVERAGED_POINTS):
+        total += flat[points[start : start + _AVERAGED_POINTS]].sum(axis=0, dtype=np.float64)
+    return total / max(1, len(points))
+
+
 def equivalent_clusters(
     flat: NDArray[np.float32], label: NDArray[np.integer], clusters: int, noise_variance: float, tolerance: float
 ) -> NDArray[np.int32]:
@@ -181,7 +197,7 @@ def equivalent_clusters(
     size = np.bincount(label[label >= 0], minlength=clusters)
     mean = np.zeros((clusters, pixels))
     for k in np.flatnonzero(size):
-        mean[k] = flat[label == k].mean(axis=0, dtype=np.float64)
+        mean[k] = mean_pattern(flat, np.flatnonzero(label == k))
     mean -= mean.mean(axis=1, keepdims=True)
     gram = mean @ mean.T
     noise = noise_variance * pixels / np.maximum(size, 1)
@@ -262,9 +278,11 @@ def reference_windows(
         point_count=np.zeros(clusters, dtype=np.int32),
         noise_variance=np.zeros(clusters),
         fallback=np.full(clusters, "empty", dtype=f"<U{max(map(len, FALLBACKS))}"),
-        member=np.full(label.shape, -1, dtype=np.int32),
+        source=np.full(clusters, SOURCES[0], dtype=f"<U{max(map(len, SOURCES))}"),
+        points=(),
         group=group,
     )
+    averaged = [np.zeros(0, dtype=np.intp)] * clusters
     common = np.where(label >= 0, group[label], -1) if clusters else label
     for k in np.flatnonzero(np.bincount(label[label >= 0], minlength=clusters)):
         own = common == group[k]
@@ -275,8 +293,8 @@ def reference_windows(
             if len(deep) > len(points) or (len(deep) and found.fallback[k] != "none"):
                 points = deep
                 found.fallback[k] = "none"
-        found.pattern[k] = flat[points].mean(axis=0, dtype=np.float64)
+        found.pattern[k] = mean_pattern(flat, points)
         found.point_count[k] = len(points)
         found.noise_variance[k] = noise_variance / len(points)
-        found.member.ravel()[points] = group[k]
-    return found
+        averaged[k] = points
+    return replace(found, points=tuple(averaged))

@@ -5,29 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 
 from microstructure_assets.methods import stitching_kernels as graph_kernels
 from microstructure_assets.methods import unmixing_kernels as kernels
+from microstructure_assets.methods.binning import PatternBlocks
 from microstructure_assets.methods.region_graph import Pieces, Scale, find_pieces
 
 SLOTS = 6
 LEAST_PURE_POINTS = 3.0
 SIGNAL_BLOCKS = 24
 UNEXPLAINED_SHARE = 0.2
-
-
-class PatternBlocks(Protocol):
-    """Corrected, zero-mean patterns of a scan that can be read rectangle by rectangle."""
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Rows, columns, pixels."""
-
-    def read(self, row_start: int, row_stop: int, column_start: int, column_stop: int) -> np.ndarray:
-        """Patterns of a rectangle of points, float32, shape (rows, columns, pixels)."""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from microstructure_assets.methods.parallel import block_bounds, in_waves, singl
 
 
 class ScatterMatrix:
-    """Exact second moments of patterns that arrive in blocks; two of them can be merged.
+    """Exact second moments of patterns that arrive in blocks.
 
     Products of blocks are float32, their sum float64, about a provisional mean (that of the first block) so that a
-    large common pattern costs no digits. Merging is associative and commutative up to rounding [1]_.
+    large common pattern costs no digits [1]_.
 
     Parameters
     ----------
@@ -49,19 +49,6 @@ class ScatterMatrix:
             for total, scatter in in_waves(product, block_bounds(len(block), 2048)):
                 self._sum += total
                 self._scatter += scatter
-
-    def merged(self, other: ScatterMatrix) -> ScatterMatrix:
-        """The second moments of the patterns of both."""
-        if not self.count or not other.count:
-            return self if self.count else other
-        result = ScatterMatrix(len(self._sum))
-        offset = other._shift.astype(np.float64) - self._shift
-        cross = np.outer(other._sum, offset)
-        result.count = self.count + other.count
-        result._shift = self._shift
-        result._sum = self._sum + other._sum + other.count * offset
-        result._scatter = self._scatter + other._scatter + cross + cross.T + other.count * np.outer(offset, offset)
-        return result
 
     @property
     def mean(self) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from microstructure_assets.settings import Settings
 
@@ -18,9 +18,10 @@ class PreprocessingSettings(Settings):
     crop_width_px: int = Field(
         500, ge=0, description="Width of the centred crop [px]; applied only to larger detectors; 0 = no crop"
     )
-    static_background: Literal["auto", "none"] = Field(
+    static_background: Literal["auto", "scan", "none"] = Field(
         "auto",
-        description="auto: remove the scan's static background, estimated from its patterns where it brings none",
+        description="auto: remove the scan's static background, estimated from its patterns where it brings none; "
+        "scan: only one that the scan brings, as published",
     )
     dynamic_background: Literal["frequency", "none"] = Field(
         "frequency", description="Gaussian high-pass in the frequency domain, or none"
@@ -72,6 +73,12 @@ class KneeSettings(Settings):
     minimum: int = Field(2, ge=1, description="Fewest components kept, k_min")
     maximum: int = Field(10, ge=1, le=100, description="Most components kept by noise_edge")
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.minimum > self.maximum:
+            raise ValueError(f"minimum {self.minimum} is larger than maximum {self.maximum}")
+        return self
+
 
 class MixtureSettings(Settings):
     """Gaussian mixture over the scores and the choice of the number of clusters K (Zhang et al., Eqs. 5-7)."""
@@ -100,6 +107,14 @@ class MixtureSettings(Settings):
     )
     seed: int = Field(0, ge=0, description="Seed of the starts")
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.minimum_clusters > self.maximum_clusters:
+            raise ValueError(
+                f"minimum_clusters {self.minimum_clusters} is larger than maximum_clusters {self.maximum_clusters}"
+            )
+        return self
+
 
 class AnomaliesSettings(Settings):
     """Points far from their cluster (Zhang et al., Eqs. 8-9)."""
@@ -127,6 +142,12 @@ class ReferencesSettings(Settings):
     wanted_points: int = Field(
         25, ge=1, description="Points that denoised wants before it goes deeper into the cluster"
     )
+    margin_points: int = Field(
+        8,
+        ge=0,
+        le=64,
+        description="Points around a ROI in which denoised looks for the cores of its grains; 0 = the ROI alone",
+    )
     equivalence_tolerance: float = Field(
         0.005,
         ge=0,
@@ -136,6 +157,11 @@ class ReferencesSettings(Settings):
     central_share: float = Field(
         0.75, gt=0, le=1, description="Share of a cluster's inner points, the most central, that denoised may use"
     )
+
+    @property
+    def margin(self) -> int:
+        """Points around a ROI that the method looks at."""
+        return self.margin_points if self.method == "denoised" else 0
 
 
 class FactorizationSettings(Settings):
@@ -165,9 +191,19 @@ class FactorizationSettings(Settings):
         "down to this share of the squared distance; 0 = none",
     )
 
+    @property
+    def margin(self) -> int:
+        """Points around a ROI that the form looks at, as a grain beyond the edge dominates there only."""
+        return self.reach_points if self.form == "noise_corrected" else 0
+
 
 class BoundariesSettings(Settings):
     """Where the two dominant weights cross, along x and along y."""
+
+    interpolation: Literal["gaussian", "linear"] = Field(
+        "gaussian",
+        description="Between two points. gaussian: exact for a Gaussian interaction volume; linear: as published",
+    )
 
 
 class StitchingSettings(Settings):

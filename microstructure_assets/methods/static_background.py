@@ -13,6 +13,12 @@ LEAST_SIGNAL = 0.03
 SIGNAL_DEVIATIONS = 2.5
 FEW_PATTERNS = 50
 FEW_PATTERNS_STD_PX = 1.0
+SAMPLE_PATTERNS = 400
+SAMPLE_BYTES = 256 << 20
+NOISE_ROWS, NOISE_COLUMNS = 3, 40
+# The golden ratio of two dimensions, the root of x³ = x + 1: steps of its inverse powers fill a square evenly however
+# many are taken (M. Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018).
+PLASTIC = 1.32471795724474602596
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,44 @@ class StaticBackground:
     pattern: np.ndarray | None
     kinds: float
     reason: str
+
+
+def sample_size(height: int, width: int) -> int:
+    """How many patterns of this shape [px] to take: 400, or what fits into 256 MiB as float32, but two at least."""
+    return max(2, min(SAMPLE_PATTERNS, SAMPLE_BYTES // (4 * height * width)))
+
+
+def sample_points(rows: int, columns: int, wanted: int) -> np.ndarray:
+    """Points that lie evenly over both axes of a grid, whatever its shape.
+
+    Parameters
+    ----------
+    rows, columns : int
+    wanted : int
+        How many points; all of the grid where it has no more.
+
+    Returns
+    -------
+    (n,) ndarray of int64
+        ``row * columns + column``, ascending, each once. `wanted` of them; a few less where that is nearly all points.
+    """
+    if wanted >= rows * columns:
+        return np.arange(rows * columns, dtype=np.int64)
+    # More steps than points are wanted, as two may fall on one point of a small grid.
+    steps = np.arange(1, 4 * wanted + 1, dtype=np.float64)
+    row, column = (
+        (np.modf(0.5 + steps / ratio)[0] * count).astype(np.int64)
+        for ratio, count in ((PLASTIC, rows), (PLASTIC**2, columns))
+    )
+    points = row * columns + column
+    _, first = np.unique(points, return_index=True)
+    return np.sort(points[np.sort(first)[:wanted]])
+
+
+def noise_points(rows: int, columns: int) -> np.ndarray:
+    """Neighbouring points for the noise, a block (at most 3, at most 40) of ``row * columns + column``, int64."""
+    row, column = np.arange(min(rows, NOISE_ROWS)), np.arange(min(columns, NOISE_COLUMNS))
+    return (row[:, None] * columns + column).astype(np.int64)
 
 
 def estimate_static_background(raw: np.ndarray, corrected: np.ndarray, noise_variance: float) -> StaticBackground:

@@ -123,6 +123,23 @@ def assemble(
     history: list[tuple[int, ...]],
     beam: tuple[float, float],
 ) -> Stitching:
+    """Put the parts of a `Stitching` together and make its tables.
+
+    Parameters
+    ----------
+    names : numpy.ndarray of int32, shape (rows, columns)
+        Connected regions from 1; 0 = none.
+    placed : numpy.ndarray of int, shape (rows, columns)
+        Region, as pieces are linked, of each point; negative = none.
+    confidence, edges, beam
+        As `Stitching` has them.
+    pieces, region, log
+        Pieces, the region of each, and the touching pairs as `link_pieces` logs them.
+    scale
+        Noise and signal of the scan.
+    history
+        Round, pieces, joined, mixed and void of each round.
+    """
     count = int(names.max(initial=0))
     means = pieces.means()
     energy = np.einsum("ij,ij->i", means, means) - scale.pixels * scale.noise / np.maximum(pieces.count, 1e-9)

@@ -21,7 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from microstructure_assets.methods import stitching_kernels as kernels
-from microstructure_assets.methods.edge_fits import estimate_beam, estimate_bend, place_points
+from microstructure_assets.methods.beam_estimates import estimate_beam, estimate_bend
+from microstructure_assets.methods.binning import PatternBlocks
+from microstructure_assets.methods.edge_fits import place_points
 from microstructure_assets.methods.edge_strength import measure_edges
 from microstructure_assets.methods.region_graph import (
     Pieces,
@@ -35,7 +37,6 @@ from microstructure_assets.methods.region_graph import (
 from microstructure_assets.methods.relabelling import (
     Blocks,
     Field,
-    PatternBlocks,
     RefineOptions,
     discover,
     refine,

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from microstructure_assets.methods.factorization_kernels import nonnegative_point
 from microstructure_assets.methods.stitching_kernels import dot_product
 
 CANDIDATES = 24
@@ -15,20 +16,18 @@ RIDGE = 4.0  # noise variances on the diagonal: a prior deviation of one half fo
 
 @njit(cache=True)
 def nonnegative_weights(gram: np.ndarray, projection: np.ndarray, weights: np.ndarray) -> None:
-    """Non-negative least squares from the normal equations by cyclic coordinate descent, in place."""
+    """Exact non-negative least squares from the normal equations, into ``weights``; the diagonal is positive."""
     size = projection.shape[0]
-    for _ in range(200):
-        change = 0.0
-        for k in range(size):
-            gradient = projection[k]
-            for j in range(size):
-                if j != k:
-                    gradient -= gram[k, j] * weights[j]
-            value = max(gradient / gram[k, k], 0.0)
-            change = max(change, abs(value - weights[k]))
-            weights[k] = value
-        if change < 1e-4:
-            break
+    scale = np.empty(size)
+    for k in range(size):
+        scale[k] = 1.0 / math.sqrt(gram[k, k])
+    unit = np.empty((size, size))
+    for k in range(size):
+        for j in range(size):
+            unit[k, j] = gram[k, j] * scale[k] * scale[j]
+    nonnegative_point(unit, projection * scale, weights)
+    for k in range(size):
+        weights[k] *= scale[k]
 
 
 @njit(cache=True)
@@ -53,6 +52,28 @@ def _pieces_near(pieces: np.ndarray, row: int, column: int, reach_y: int, reach_
                     found[size] = piece
                     size += 1
     return size
+
+
+@njit(cache=True)
+def _shares_of_regions(weights: np.ndarray, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Strongest piece and summed weight of each region, the largest sum first, from the weights of some pieces."""
+    size = len(weights)
+    names, strongest = np.empty(size, np.int64), np.zeros(size, np.int64)
+    part = np.zeros(size)
+    groups = 0
+    for k in range(size):
+        group = groups
+        for g in range(groups):
+            if names[g] == region[k]:
+                group = g
+        if group == groups:
+            names[group], strongest[group] = region[k], k
+            groups += 1
+        part[group] += weights[k]
+        if weights[k] > weights[strongest[group]]:
+            strongest[group] = k
+    order = np.argsort(-part[:groups])
+    return strongest[order], part[order]
 
 
 @njit(cache=True, parallel=True)
@@ -151,30 +172,14 @@ def unmix_points(
             total += lacking
         if total <= 0.0:
             continue
-        regions = np.empty(size, np.int64)
-        part = np.zeros(size)
-        strongest = np.zeros(size, np.int64)
-        groups = 0
-        for k in range(size):
-            group = groups
-            for g in range(groups):
-                if regions[g] == region_of[found[k]]:
-                    group = g
-            if group == groups:
-                regions[group] = region_of[found[k]]
-                strongest[group] = k
-                groups += 1
-            part[group] += weights[k] / total
-            if weights[k] > weights[strongest[group]]:
-                strongest[group] = k
-        order = np.argsort(-part[:groups])
-        for slot in range(min(slots, groups)):
-            candidate[y, x, slot] = found[strongest[order[slot]]]
-            share[y, x, slot] = part[order[slot]]
-        first = strongest[order[0]]
+        strongest, part = _shares_of_regions(weights / total, region_of[found[:size]])
+        for slot in range(min(slots, len(part))):
+            candidate[y, x, slot] = found[strongest[slot]]
+            share[y, x, slot] = part[slot]
+        first = strongest[0]
         distance = local[first, first]
-        if groups > 1:
-            second = strongest[order[1]]
+        if len(part) > 1:
+            second = strongest[1]
             distance += local[second, second] - 2.0 * local[first, second]
         error[y, x] = math.sqrt(noise / max(distance, 0.05 * local[first, first]))
 

@@ -21,6 +21,7 @@ from benchmarks.accuracy.edges import (
     position_errors,
 )
 from microstructure_assets.methods.boundaries import weight_crossings
+from microstructure_assets.methods.settings import BoundariesSettings
 
 
 def voronoi(rows: int, columns: int, diameter: float, seed: int) -> np.ndarray:
@@ -114,7 +115,7 @@ def test_half_fraction_line_of_a_gaussian_beam_is_exact(sigma: float, seed: int)
 def test_crossings_lie_on_the_edges_of_the_labels() -> None:
     label = voronoi(15, 17, 6, 3)
     weight = np.eye(int(label.max()) + 1)[label]
-    crossings = weight_crossings(weight, weight * 0, 0.5, 0.25)
+    crossings = weight_crossings(weight, weight * 0, 0.5, 0.25, BoundariesSettings())
     found, truth = crossing_edges(crossings, 0.5, 0.25, label.shape), label_edges(label)
     np.testing.assert_array_equal(found.x, truth.x)
     np.testing.assert_array_equal(found.y, truth.y)

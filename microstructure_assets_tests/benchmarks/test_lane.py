@@ -18,6 +18,7 @@ from microstructure_assets.simulation.settings import TwinSettings
 from microstructure_assets.simulation.twin import make_twin, simulate
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.layers import SettingsLayers
+from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.scans import ScanRegistry
 from microstructure_assets.store.store import Store
 
@@ -46,7 +47,7 @@ def test_the_lane_in_memory_is_the_product(home: Home, tmp_path: Path, settings:
     patterns = preprocess(simulate(TWIN), settings.preprocessing)
     lane = run_lane(patterns, 2, settings, with_weights=True)
 
-    view = ScanView(store, "s")
+    view = ScanView(store, ScanRegistry(home).get("s"), (Recipes(store, "s").recipe("segmentation_map"),))
     np.testing.assert_array_equal(view.patterns.read(0, 24, 0, 30), patterns.array)
     np.testing.assert_array_equal(gather_tiles(view).cluster, lane.cluster)
     for slot, result in zip(("t00", "t01", "t02", "t03"), lane.rois, strict=True):

@@ -5,7 +5,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from microstructure_assets.methods.static_background import estimate_static_background
+from microstructure_assets.methods.static_background import (
+    estimate_static_background,
+    noise_points,
+    sample_points,
+    sample_size,
+)
 
 HEIGHT, WIDTH = 40, 50
 
@@ -64,3 +69,44 @@ def test_two_kinds_become_opposite() -> None:
     assert correlation[:3, 3:].max() < 0.3
     assert correlation[:3, :3].min() > 0.7
     assert found.kinds == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "wanted"),
+    [(420, 8, 400), (8, 420, 400), (266, 495, 195), (195, 195, 195), (1000, 400, 400), (4000, 2, 400), (64, 64, 400)],
+)
+def test_the_sample_lies_evenly_over_both_axes(rows: int, columns: int, wanted: int) -> None:
+    points = sample_points(rows, columns, wanted)
+    assert len(points) == wanted
+    assert np.all(np.diff(points) > 0)
+    row, column = np.divmod(points, columns)
+    for position, count in ((row, rows), (column, columns)):
+        cells = min(count, 10)
+        share = np.bincount(position * cells // count, minlength=cells) / wanted
+        widths = np.bincount(np.arange(count) * cells // count) / count
+        assert np.all(np.abs(share - widths) < 0.4 * widths)
+    sides = min(rows, 5), min(columns, 5)
+    cell = row * sides[0] // rows * sides[1] + column * sides[1] // columns
+    assert np.bincount(cell, minlength=sides[0] * sides[1]).min() > 0.4 * wanted / (sides[0] * sides[1])
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 50), (50, 1), (1, 600), (600, 1), (3, 3), (20, 21)])
+def test_the_sample_of_a_small_or_narrow_grid(rows: int, columns: int) -> None:
+    points = sample_points(rows, columns, 400)
+    assert points.dtype == np.int64
+    assert np.all(np.diff(points) > 0)
+    assert points[0] >= 0
+    assert points[-1] < rows * columns
+    assert min(rows * columns, 400) * 0.95 <= len(points) <= 400
+
+
+def test_the_sample_takes_a_bounded_number_of_bytes() -> None:
+    assert sample_size(60, 60) == 400
+    assert sample_size(512, 672) == 195
+    assert sample_size(20_000, 20_000) == 2
+
+
+def test_noise_is_measured_on_neighbours() -> None:
+    assert noise_points(5, 4).tolist() == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    assert noise_points(1, 1).tolist() == [[0]]
+    assert noise_points(9, 500).shape == (3, 40)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, optimize, special
 
-from microstructure_assets.methods import edge_fits, stitching_kernels, unmixing_kernels
+from microstructure_assets.methods import beam_estimates, edge_fits, stitching_kernels, unmixing_kernels
 
 
 @settings(max_examples=30, deadline=None)
@@ -132,6 +132,6 @@ def test_without_noise_every_point_is_on_its_side() -> None:
 def test_the_beam_is_read_from_clean_boundaries(beam: float) -> None:
     for angle, axis in ((0.1, 1), (1.5, 0)):
         _, label, share, error = straight_edge(angle, 0.1, beam, 0.02, 1)
-        estimate = edge_fits.estimate_beam(label, share, error, fallback=9.0)
+        estimate = beam_estimates.estimate_beam(label, share, error, fallback=9.0)
         assert estimate[axis] == pytest.approx(beam, rel=0.12)
         assert estimate[1 - axis] == 9.0

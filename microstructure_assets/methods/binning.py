@@ -1,0 +1,96 @@
+"""Patterns of large detectors averaged over blocks of pixels, where shape matters and resolution does not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Pixels above which patterns are binned: 60×60 tells 0.3 degrees apart.
+PIXEL_LIMIT = 8192
+_BLOCK_POINTS = 64
+
+
+def binning_factor(detector_shape: tuple[int, int], pixel_limit: int = PIXEL_LIMIT) -> int:
+    """Smallest side of the averaged blocks [px] that leaves at most `pixel_limit` pixels; 1 for no binning."""
+    height, width = detector_shape
+    factor = max(1, math.isqrt(height * width // pixel_limit))
+    while (height // factor) * (width // factor) > pixel_limit:
+        factor += 1
+    return factor
+
+
+def bin_patterns(
+    patterns: NDArray[np.float32], detector_shape: tuple[int, int], pixel_limit: int = PIXEL_LIMIT
+) -> tuple[NDArray[np.float32], int]:
+    """Average blocks of pixels; what does not fill a block at the lower and right edge is left out.
+
+    Independent noise of variance s² per pixel has s² / factor² afterwards.
+
+    Parameters
+    ----------
+    patterns : (..., p) float32
+    detector_shape
+        Height and width, height × width = p.
+    pixel_limit
+        Most pixels that may be left.
+
+    Returns
+    -------
+    patterns : (..., q) float32
+        The same array where no binning is needed.
+    factor : int
+        Side of the blocks [px].
+    """
+    factor = binning_factor(detector_shape, pixel_limit)
+    if factor == 1:
+        return patterns, 1
+    height, width = detector_shape[0] // factor, detector_shape[1] // factor
+    lead = patterns.shape[:-1]
+    flat = patterns.reshape(-1, *detector_shape)
+    binned = np.empty((len(flat), height, width), dtype=np.float32)
+    for start in range(0, len(flat), _BLOCK_POINTS):
+        block = flat[start : start + _BLOCK_POINTS, : height * factor, : width * factor]
+        blocks = block.reshape(len(block), height, factor, width, factor)
+        binned[start : start + len(block)] = blocks.mean(axis=(2, 4))
+    return binned.reshape(*lead, height * width), factor
+
+
+class PatternBlocks(Protocol):
+    """Patterns of a scan that can be read rectangle by rectangle."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, columns, pixels."""
+
+    def read(self, row_start: int, row_stop: int, column_start: int, column_stop: int) -> NDArray[np.float32]:
+        """Patterns of a rectangle of points, (rows, columns, pixels) float32."""
+
+
+@dataclass(frozen=True)
+class BinnedPatterns:
+    """Patterns binned as they are read.
+
+    Attributes
+    ----------
+    patterns : PatternBlocks
+    detector_shape : tuple of int
+        Height and width [px] before binning.
+    """
+
+    patterns: PatternBlocks
+    detector_shape: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, columns, pixels after binning."""
+        factor = binning_factor(self.detector_shape)
+        rows, columns, _ = self.patterns.shape
+        return rows, columns, (self.detector_shape[0] // factor) * (self.detector_shape[1] // factor)
+
+    def read(self, row_start: int, row_stop: int, column_start: int, column_stop: int) -> NDArray[np.float32]:
+        """Binned patterns of a rectangle of points, (rows, columns, pixels) float32."""
+        return bin_patterns(self.patterns.read(row_start, row_stop, column_start, column_stop), self.detector_shape)[0]

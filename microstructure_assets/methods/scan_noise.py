@@ -1,0 +1,40 @@
+"""Noise of a whole scan from a few places of it, for patterns whose noise no ROI has measured (binned ones)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from microstructure_assets.methods.binning import PatternBlocks
+from microstructure_assets.methods.noise import noise_variance
+
+PLACES_PER_SIDE = 4
+SIDE_POINTS = 16
+
+
+def scan_noise_variance(patterns: PatternBlocks) -> float:
+    """Median of the noise variances per pixel in at most 16 squares of 16×16 points, spread evenly over the scan.
+
+    Parameters
+    ----------
+    patterns
+        Corrected patterns; binning correlates nothing but leaves what was correlated, so that the noise after it is
+        measured rather than divided by the number of pixels averaged.
+
+    Returns
+    -------
+    float
+        0 where no place holds a signal.
+    """
+    rows, columns, _ = patterns.shape
+    found = []
+    for top in _starts(rows):
+        for left in _starts(columns):
+            block = patterns.read(top, min(rows, top + SIDE_POINTS), left, min(columns, left + SIDE_POINTS))
+            found.append(noise_variance(np.ascontiguousarray(block)).variance)
+    return float(np.median([variance for variance in found if variance > 0] or [0.0]))
+
+
+def _starts(length: int) -> list[int]:
+    """First points of the squares along one axis."""
+    places = min(PLACES_PER_SIDE, max(1, length // SIDE_POINTS))
+    return np.unique(np.linspace(0, max(0, length - SIDE_POINTS), places).round().astype(int)).tolist()
