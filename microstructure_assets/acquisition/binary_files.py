@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.grids import resolve_grid
 from microstructure_assets.acquisition.image_files import background_image
-from microstructure_assets.acquisition.scan import Detector, Scan, check_rows
+from microstructure_assets.acquisition.pattern_source import checked_points, rows_of, runs
+from microstructure_assets.acquisition.scan import Detector, Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
+from microstructure_assets.acquisition.source_files import NORDIF_FILES
 from microstructure_assets.acquisition.values import (
     parse_decimal,
     positive_or_none,
@@ -29,11 +31,12 @@ from microstructure_assets.acquisition.values import (
 )
 
 COPY_AGAIN = "Copy it again from the microscope; if it was cut off there, export the whole points only."
+_UP_HEADER_BYTES = 42  # from version 3 on
 
 
 @dataclass(frozen=True)
 class BinaryPatterns:
-    """Patterns at a fixed distance from each other in a file; read through a memory map, from any thread.
+    """Patterns one behind the other in a file; any number of threads may read.
 
     Attributes
     ----------
@@ -49,15 +52,23 @@ class BinaryPatterns:
     shape: tuple[int, int, int, int]
     dtype: np.dtype[Any]
 
+    def read_points(self, points: NDArray[np.int64]) -> NDArray[Any]:
+        """Patterns of some points, as `PatternSource` has it."""
+        wanted = checked_points(self.shape, points)
+        pixels = self.shape[2] * self.shape[3]
+        block = np.empty((wanted.size, *self.shape[2:]), dtype=self.dtype)
+        for into, first, last in runs(wanted):
+            count, offset = (last + 1 - first) * pixels, self.offset + first * pixels * self.dtype.itemsize
+            values = np.fromfile(self.file, dtype=self.dtype, count=count, offset=offset)
+            if values.size != count:
+                found, expected = f"{values.size} values from byte {offset}", f"{count}: it was whole when opened"
+                raise ScanFormatError(self.file, "file size", found, expected, COPY_AGAIN)
+            block[into] = values.reshape(-1, *self.shape[2:])
+        return block
+
     def read_rows(self, start: int, stop: int) -> NDArray[Any]:
         """Patterns of rows start to stop - 1."""
-        check_rows(self.shape, start, stop)
-        count = (stop - start) * int(np.prod(self.shape[1:], dtype=object))
-        row_bytes = int(np.prod(self.shape[1:], dtype=object)) * self.dtype.itemsize
-        values = np.fromfile(self.file, dtype=self.dtype, count=count, offset=self.offset + start * row_bytes)
-        if values.size != count:
-            raise ScanFormatError(self.file, "file size", f"{values.size} values", f"{count}: it was whole when opened")
-        return values.reshape(stop - start, *self.shape[1:])
+        return rows_of(self, start, stop)
 
 
 def read_up(path: Path, settings: AcquisitionSettings, beside: Scan | None) -> Scan:
@@ -71,7 +82,7 @@ def read_up(path: Path, settings: AcquisitionSettings, beside: Scan | None) -> S
     dtype = np.dtype("<u2" if path.suffix.lower() == ".up2" else "u1")
     size = path.stat().st_size
     with path.open("rb") as stream:
-        head = stream.read(42)
+        head = stream.read(_UP_HEADER_BYTES)
     if len(head) < 16:
         raise ScanFormatError(path, "header", f"{len(head)} bytes", "16 or more", COPY_AGAIN)
     version, width, height, offset = struct.unpack("<4I", head[:16])
@@ -105,19 +116,22 @@ def read_up(path: Path, settings: AcquisitionSettings, beside: Scan | None) -> S
 def _up_grid(
     path: Path, head: bytes, size: int, offset: int, pattern_bytes: int
 ) -> tuple[tuple[int, int], tuple[float | None, float | None], tuple[str, ...]]:
-    if len(head) < 42:
-        raise ScanFormatError(path, "header", f"{len(head)} bytes", 42, COPY_AGAIN)
+    if len(head) < _UP_HEADER_BYTES:
+        raise ScanFormatError(path, "header", f"{len(head)} bytes", _UP_HEADER_BYTES, COPY_AGAIN)
     columns, rows, hexagonal = struct.unpack("<IIB", head[17:26])
     step_x, step_y = struct.unpack("<2d", head[26:42])
     if hexagonal:
         remedy = "Hexagonal grids are not read: acquire on, or resample to, a square grid."
         raise ScanFormatError(path, "grid type", "hexagonal", "square", remedy)
     rows, columns = require_count(path, "map height", rows), require_count(path, "map width", columns)
-    expected = offset + rows * columns * pattern_bytes
-    if size < expected:
-        found, wanted = f"{size} bytes", f"{expected} for {rows}×{columns} patterns"
+    if not _UP_HEADER_BYTES <= offset <= size:
+        expected = f"{_UP_HEADER_BYTES} (behind the header) to {size} (the end of the file)"
+        raise ScanFormatError(path, "position of the first pattern", offset, expected, COPY_AGAIN)
+    needed = offset + rows * columns * pattern_bytes
+    if size < needed:
+        found, wanted = f"{size} bytes", f"{needed} for {rows}×{columns} patterns"
         raise ScanFormatError(path, "file size", found, wanted, COPY_AGAIN)
-    extra = (size - expected) // pattern_bytes
+    extra = (size - needed) // pattern_bytes
     notes = (f"{extra} patterns after the last point left out",) if extra else ()
     steps = (
         require_step_um(path, "step along y", step_y, rows),
@@ -136,7 +150,7 @@ def read_nordif(path: Path, settings: AcquisitionSettings, beside: Scan | None) 
     ------
     ScanFormatError
     """
-    setting_file = path.parent / "Setting.txt"
+    setting_file, image = (path.parent / name for name in NORDIF_FILES)
     known = _nordif_settings(setting_file) if setting_file.is_file() else None
     height = settings.pattern_height_px or (known.height if known else None)
     width = settings.pattern_width_px or (known.width if known else None)
@@ -150,7 +164,6 @@ def read_nordif(path: Path, settings: AcquisitionSettings, beside: Scan | None) 
     stored = (known.rows, known.columns) if known else None
     step = known.step_um if known else None
     grid = resolve_grid(path, points, settings, stored=stored, steps_um=(step, step), beside=beside)
-    image = path.parent / "Background acquisition pattern.bmp"
     background = background_image(image, (height, width)) if image.is_file() else None
     files = [path, *([setting_file] if known else []), *([image] if background else [])]
     return Scan(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,37 +9,8 @@ from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.image_files import background_image
 from microstructure_assets.acquisition.scan import Detector, Grid, Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
+from microstructure_assets.acquisition.source_files import declared_file
 from microstructure_assets.acquisition.text_maps import ang_detector
-
-MAP_SUFFIXES = (".ang", ".ctf", ".cpr")
-"""In order of preference: .ang carries the calibration, .cpr the same as a .ctf in fewer digits."""
-
-PATTERN_SUFFIXES = (".h5", ".hdf5", ".h5ebsd", ".h5oina", ".up1", ".up2", ".ebsp", ".dat", ".hspy")
-
-
-def find_maps(path: Path) -> list[Path]:
-    """Maps beside a file or folder of patterns (same stem), or in the folder, the preferred first."""
-    stem = path.name if path.is_dir() else path.stem
-    found = _entries(path.parent, MAP_SUFFIXES, stem) + (_entries(path, MAP_SUFFIXES) if path.is_dir() else [])
-    maps = [entry for entry in found if entry != path]
-    return sorted(maps, key=lambda entry: (MAP_SUFFIXES.index(entry.suffix.lower()), entry.name))
-
-
-def find_patterns(path: Path) -> list[Path]:
-    """Pattern files beside a map (same stem)."""
-    return sorted(_entries(path.parent, PATTERN_SUFFIXES, path.stem))
-
-
-def _entries(folder: Path, suffixes: tuple[str, ...], stem: str | None = None) -> list[Path]:
-    """Files of a folder by their suffix and stem, whatever their case; names only, since a folder may hold 131,670."""
-    found = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.name.lower().endswith(suffixes) or not entry.is_file():
-                continue
-            if stem is None or os.path.splitext(entry.name)[0].casefold() == stem.casefold():
-                found.append(folder / entry.name)
-    return found
 
 
 def attach_map(scan: Scan, beside: Scan, others: list[Path]) -> Scan:
@@ -105,8 +75,8 @@ def apply_declared(scan: Scan, settings: AcquisitionSettings) -> Scan:
     if detector is not None:
         detector = _declared_centre(scan, detector, settings)
         if settings.static_background is not None:
-            base = scan.path if scan.path.is_dir() else scan.path.parent
-            background = background_image(base / settings.static_background, (detector.height_px, detector.width_px))
+            image = declared_file(scan.path, settings.static_background)
+            background = background_image(image, (detector.height_px, detector.width_px))
             files = (*(file for file in files if file != background.file), background.file)
     tilt, energy = settings.sample_tilt_deg, settings.beam_energy_kev
     return replace(

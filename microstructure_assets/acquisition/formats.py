@@ -10,7 +10,8 @@ from pathlib import Path
 
 from microstructure_assets.acquisition.binary_files import read_nordif, read_up
 from microstructure_assets.acquisition.channel_maps import read_cpr
-from microstructure_assets.acquisition.companions import apply_declared, attach_map, find_maps, find_patterns
+from microstructure_assets.acquisition.companions import apply_declared, attach_map
+from microstructure_assets.acquisition.element_files import attach_elements
 from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.hdf5_files import Header, open_hdf5
 from microstructure_assets.acquisition.hyperspy_files import read_hspy, read_zspy
@@ -20,6 +21,7 @@ from microstructure_assets.acquisition.oxford_ebsp import read_ebsp
 from microstructure_assets.acquisition.scan import Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
 from microstructure_assets.acquisition.simulated_hdf5 import read_emsoft
+from microstructure_assets.acquisition.source_files import find_elements, find_maps, find_patterns
 from microstructure_assets.acquisition.text_maps import read_ang, read_ctf
 from microstructure_assets.acquisition.vendor_hdf5 import read_vendor_hdf5
 from microstructure_assets.acquisition.vendor_layouts import LAYOUTS
@@ -104,7 +106,7 @@ def open_scan(path: str | Path, settings: AcquisitionSettings | None = None) -> 
     ----------
     path : path
         File of patterns or of a map, or folder with one image per point. A map of the same name beside patterns
-        belongs to them.
+        belongs to them, and so do counts of elements (``<name>_eds.npz``).
     settings : AcquisitionSettings, optional
         What the user declares. It wins over what the files say.
 
@@ -132,6 +134,9 @@ def open_scan(path: str | Path, settings: AcquisitionSettings | None = None) -> 
     scan = chosen.reader(path, settings, companion)
     if companion is not None:
         scan = attach_map(scan, companion, maps[1:])
+    elements = find_elements(path)
+    if elements is not None:
+        scan = attach_elements(scan, elements)
     return apply_declared(scan, settings)
 
 

@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.acquisition.errors import ScanFormatError
-from microstructure_assets.acquisition.scan import LazyImage, check_rows
+from microstructure_assets.acquisition.pattern_source import checked_points, rows_of, runs
+from microstructure_assets.acquisition.scan import LazyImage
 from microstructure_assets.acquisition.values import natural_key, require_count
 
 if TYPE_CHECKING:
     import h5py
 
 _LARGEST_SCALAR_BYTES = 1 << 20
+_OWN = "values in the file itself"
+_OWN_REMEDY = "Copy the scan with its values into one file, or export it again."
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -53,19 +56,39 @@ class Header:
     group: h5py.Group
 
     def find(self, name: str) -> h5py.Dataset | h5py.Group | None:
-        """The object at a path below the group, or None. Broken and foreign links count as absent."""
+        """The object at a path below the group, or None. Links that lead nowhere in the file count as absent.
+
+        Raises
+        ------
+        ScanFormatError
+            At a link into another file: nothing would hash or watch that one.
+        """
         node: Any = self.group
         for part in name.split("/"):
             if not hasattr(node, "keys"):
                 return None
             match = next((key for key in node if key.strip().lower() == part.lower()), None)
+            if match is None:
+                return None
+            self._refuse_foreign_link(node, match)
             try:
-                node = None if match is None else node[match]
+                node = node[match]
             except (KeyError, OSError):
                 return None
-            if node is None:
-                return None
+            if node.file.filename != self.group.file.filename:  # a soft link by way of a foreign one
+                raise ScanFormatError(self.path, name, f"a link to the file {node.file.filename}", _OWN, _OWN_REMEDY)
         return node
+
+    def _refuse_foreign_link(self, group: h5py.Group, key: str) -> None:
+        import h5py
+
+        field = f"{group.name.rstrip('/')}/{key}"
+        try:
+            link = group.get(key, getlink=True)
+        except TypeError as error:  # a kind of link that the file's writer registered
+            raise ScanFormatError(self.path, field, error, _OWN, _OWN_REMEDY) from error
+        if isinstance(link, h5py.ExternalLink):
+            raise ScanFormatError(self.path, field, f"a link to the file {link.filename}", _OWN, _OWN_REMEDY)
 
     def child(self, name: str) -> Header:
         """A group below, which must be there."""
@@ -124,12 +147,23 @@ class Header:
         return float(finite.mean()) if finite.size else float("nan")
 
     def dataset(self, name: str) -> h5py.Dataset | None:
-        """An array, or None where it is absent."""
+        """An array, or None where it is absent.
+
+        Raises
+        ------
+        ScanFormatError
+            If its values lie in another file or are put together from other datasets, or are of an unknown type.
+        """
         import h5py
 
         node = self.find(name)
         if not isinstance(node, h5py.Dataset):
             return None
+        if node.external is not None:
+            found = f"values stored in the file {node.external[0][0]}" if node.external else "values stored outside"
+            raise ScanFormatError(self.path, node.name, found, _OWN, _OWN_REMEDY)
+        if node.is_virtual:
+            raise ScanFormatError(self.path, node.name, "a virtual dataset", _OWN, _OWN_REMEDY)
         try:
             _ = node.dtype
         except (TypeError, ValueError) as error:
@@ -170,19 +204,23 @@ class HDF5Patterns:
     dtype: np.dtype[Any]
     order: NDArray[np.int64] | None = field(default=None, repr=False, compare=False)
 
+    def read_points(self, points: NDArray[np.int64]) -> NDArray[Any]:
+        """Patterns of some points, as `PatternSource` has it. Read as runs: HDF5 selects single entries very slowly."""
+        wanted = checked_points(self.shape, points)
+        positions = wanted if self.order is None else self.order[wanted]
+        block = np.empty((wanted.size, *self.shape[2:]), dtype=self.dtype)
+        with open_hdf5(self.file) as file:
+            data = Header(self.file, file["/"]).dataset(self.dataset.strip("/"))
+            if data is None:
+                expected = "the patterns that were there when it was opened"
+                raise ScanFormatError(self.file, self.dataset, "nothing", expected, "Characterize the scan again.")
+            for into, first, last in runs(positions):
+                block[into] = _stretch(data, first, last)
+        return block
+
     def read_rows(self, start: int, stop: int) -> NDArray[Any]:
         """Patterns of rows start to stop - 1."""
-        check_rows(self.shape, start, stop)
-        _, columns, height, width = self.shape
-        with open_hdf5(self.file) as file:
-            data = file[self.dataset]
-            if data.ndim == 4:
-                block = data[start:stop]
-            elif self.order is None:
-                block = data[start * columns : stop * columns]
-            else:
-                block = _gather(data, self.order[start * columns : stop * columns])
-        return block.reshape(stop - start, columns, height, width)
+        return rows_of(self, start, stop)
 
 
 def pattern_dataset(path: Path, data: h5py.Dataset, height: int | None, width: int | None) -> tuple[int, int, int]:
@@ -222,17 +260,16 @@ def lazy_image(path: Path, data: h5py.Dataset | None, name: str) -> LazyImage | 
     return LazyImage(name, path, (int(data.shape[0]), int(data.shape[1])), read)
 
 
-def _gather(data: h5py.Dataset, positions: NDArray[np.int64]) -> NDArray[Any]:
-    """Entries at scattered positions, read as runs: HDF5 selects single entries very slowly."""
-    block = np.empty((positions.size, *data.shape[1:]), dtype=data.dtype)
-    into = np.argsort(positions, kind="stable")
-    ordered = positions[into]
-    ends = np.append(np.flatnonzero(np.diff(ordered) != 1) + 1, ordered.size)
-    begin = 0
-    for end in ends:
-        block[into[begin:end]] = data[int(ordered[begin]) : int(ordered[end - 1]) + 1]
-        begin = end
-    return block
+def _stretch(data: h5py.Dataset, first: int, last: int) -> NDArray[Any]:
+    """Patterns first to last, (last + 1 - first, height, width), of a dataset with one or two axes of points."""
+    if data.ndim == 3:
+        return np.asarray(data[first : last + 1])
+    columns = data.shape[1]
+    (top, left), (bottom, right) = divmod(first, columns), divmod(last, columns)
+    if top == bottom:
+        return np.asarray(data[top, left : right + 1])
+    whole = data[top : bottom + 1].reshape(-1, *data.shape[2:])
+    return np.asarray(whole[left : left + last + 1 - first])
 
 
 def check_written(path: Path, data: h5py.Dataset) -> None:
@@ -243,9 +280,9 @@ def check_written(path: Path, data: h5py.Dataset) -> None:
     ScanFormatError
     """
     remedy = "The acquisition or the copy was cut off: repeat it, or cut the scan to the points it has."
-    if data.id.get_storage_size() == 0 and data.external is None and not data.is_virtual:
+    if data.id.get_storage_size() == 0:
         raise ScanFormatError(path, data.name, "no stored values", f"{data.size} values", remedy)
-    if data.chunks is None or data.is_virtual:
+    if data.chunks is None:
         return
     expected = 1
     for length, chunk in zip(data.shape, data.chunks, strict=True):

@@ -29,7 +29,8 @@ from microstructure_assets.acquisition.image_files import (
     image_header,
     read_image,
 )
-from microstructure_assets.acquisition.scan import Detector, Grid, LazyImage, Scan, check_rows
+from microstructure_assets.acquisition.pattern_source import checked_points, rows_of
+from microstructure_assets.acquisition.scan import Detector, Grid, LazyImage, Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
 
 SIDE_SUFFIXES = frozenset(
@@ -74,18 +75,16 @@ class ImageFolderPatterns:
     dtype: np.dtype[Any]
     template: TiffTemplate | None = field(default=None, repr=False)
 
-    def read_rows(self, start: int, stop: int) -> NDArray[Any]:
-        """Patterns of rows start to stop - 1.
+    def read_points(self, points: NDArray[np.int64]) -> NDArray[Any]:
+        """Patterns of some points, as `PatternSource` has it.
 
         Raises
         ------
         ScanFormatError
             Naming the file that is missing, is no greyscale image, or has another shape or type than the first.
         """
-        check_rows(self.shape, start, stop)
-        _, columns, height, width = self.shape
-        names = self.names[start * columns : stop * columns]
-        block = np.empty((len(names), height, width), dtype=self.dtype)
+        names = [self.names[point] for point in checked_points(self.shape, points).tolist()]
+        block = np.empty((len(names), *self.shape[2:]), dtype=self.dtype)
         threads = min(_THREADS, len(names))
         bounds = np.linspace(0, len(names), threads + 1).astype(int)
 
@@ -95,7 +94,11 @@ class ImageFolderPatterns:
 
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(fill, range(threads)))
-        return block.reshape(stop - start, columns, height, width)
+        return block
+
+    def read_rows(self, start: int, stop: int) -> NDArray[Any]:
+        """Patterns of rows start to stop - 1."""
+        return rows_of(self, start, stop)
 
     def _read(self, name: str) -> NDArray[Any]:
         path = os.path.join(self.folder, name)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.grids import resolve_grid
-from microstructure_assets.acquisition.scan import Detector, Scan, check_rows
+from microstructure_assets.acquisition.pattern_source import checked_points, rows_of, runs
+from microstructure_assets.acquisition.scan import Detector, Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
 from microstructure_assets.acquisition.values import require_count
 
@@ -46,29 +47,25 @@ class EbspPatterns:
     starts: NDArray[np.int64] = field(repr=False, compare=False)
     spacing: int
 
-    def read_rows(self, start: int, stop: int) -> NDArray[Any]:
-        """Patterns of rows start to stop - 1; the rows' part of the file is read in one go where it is one."""
-        check_rows(self.shape, start, stop)
-        _, columns, height, width = self.shape
-        wanted = self.starts[start * columns : stop * columns]
+    def read_points(self, points: NDArray[np.int64]) -> NDArray[Any]:
+        """Patterns of some points, as `PatternSource` has it; what lies together in the file is read in one go."""
+        wanted = self.starts[checked_points(self.shape, points)]
+        height, width = self.shape[2:]
         pixel_bytes = height * width * self.dtype.itemsize
         block = np.empty((wanted.size, height, width), dtype=self.dtype)
         flat = block.reshape(wanted.size, -1).view(np.uint8)
         whole = np.memmap(self.file, dtype=np.uint8, mode="r")
         if int(wanted.max()) + pixel_bytes > whole.size:
             raise ScanFormatError(self.file, "file size", f"{whole.size} bytes", "as when it was opened", _REMEDY)
-        order = np.argsort(wanted, kind="stable")
-        ordered = wanted[order]
-        ends = np.append(np.flatnonzero(np.diff(ordered) != self.spacing) + 1, ordered.size)
-        begin = 0
-        for end in ends:
-            count = int(end - begin)
-            strided = np.lib.stride_tricks.as_strided(
-                whole[int(ordered[begin]) :], (count, pixel_bytes), (self.spacing, 1), writeable=False
+        for into, first, _ in runs(wanted, self.spacing):
+            flat[into] = np.lib.stride_tricks.as_strided(
+                whole[first:], (into.size, pixel_bytes), (self.spacing, 1), writeable=False
             )
-            flat[order[begin:end]] = strided
-            begin = int(end)
-        return block.reshape(stop - start, columns, height, width)
+        return block
+
+    def read_rows(self, start: int, stop: int) -> NDArray[Any]:
+        """Patterns of rows start to stop - 1."""
+        return rows_of(self, start, stop)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Hashes of a scan's raw files, which are only read, never changed."""
+"""Hashes and states of a scan's raw files, which are only read, never changed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
 from microstructure_assets import progress
+from microstructure_assets.errors import InputError
+
+CHANGED = "the scan changed while it was read; characterize again when nothing writes to it any more"
+
+
+class RawFilesChanged(InputError):
+    """A raw file is not what it was when it was hashed."""
 
 
 def hash_files(files: Sequence[Path], root: Path) -> dict[str, np.ndarray]:
@@ -43,6 +51,55 @@ def hash_files(files: Sequence[Path], root: Path) -> dict[str, np.ndarray]:
         "bytes": np.asarray([path.stat().st_size for path in ordered], dtype=np.int64),
         "sha256": np.asarray(digests, dtype=object),
     }
+
+
+def file_states(files: Sequence[Path]) -> list[tuple[str, int, int]]:
+    """What tells, without reading them, that files may differ.
+
+    Parameters
+    ----------
+    files : sequence of Path
+
+    Returns
+    -------
+    list of (name, bytes, time of the last change [ns])
+        Sorted.
+
+    Raises
+    ------
+    RawFilesChanged
+        If a file is no longer there.
+    """
+    states = []
+    for path in files:
+        try:
+            found = os.stat(path)
+        except FileNotFoundError as error:
+            raise RawFilesChanged(f"{path}: found nothing, expected the file that was there; {CHANGED}") from error
+        states.append((os.path.basename(path), found.st_size, found.st_mtime_ns))
+    return sorted(states)
+
+
+def require_same(before: list[tuple[str, int, int]], files: Sequence[Path]) -> None:
+    """Refuse to go on with files that changed under the reader, one that is still being copied for example.
+
+    Parameters
+    ----------
+    before : list of (name, bytes, time of the last change [ns])
+        What `file_states` gave.
+    files : sequence of Path
+
+    Raises
+    ------
+    RawFilesChanged
+        Naming the first file that differs.
+    """
+    now = file_states(files)
+    if now == before:
+        return
+    differing = next(pair for pair in zip_longest(before, now) if pair[0] != pair[1])
+    then, found = (f"{state[0]} of {state[1]} bytes" if state else "no such file" for state in differing)
+    raise RawFilesChanged(f"{found}: expected {then} with its earlier time of change; {CHANGED}")
 
 
 def _sha256(path: Path) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from microstructure_assets.acquisition.pattern_source import PatternSource
 
 _MOST_FILES_SHOWN = 20
 
@@ -82,29 +84,6 @@ class Phase:
     space_group: int | None
     lattice_angstrom: tuple[float, float, float]
     lattice_angles_deg: tuple[float, float, float]
-
-
-@runtime_checkable
-class PatternSource(Protocol):
-    """Patterns on disk.
-
-    Every source of this package may be read from several threads at once, and holds no more memory than what a call
-    returns (an image folder: plus one file per thread).
-    """
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """(rows, columns, height, width)."""
-        ...
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Of the stored intensities."""
-        ...
-
-    def read_rows(self, start: int, stop: int) -> NDArray[Any]:
-        """Patterns of the grid's rows start to stop - 1: a new array (stop - start, columns, height, width)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -320,18 +299,6 @@ class Scan:
 
 def _relative(file: Path, folder: Path) -> str:
     return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else file.name
-
-
-def check_rows(shape: tuple[int, int, int, int], start: int, stop: int) -> None:
-    """Refuse rows outside the grid.
-
-    Raises
-    ------
-    IndexError
-        Unless 0 <= start < stop <= rows.
-    """
-    if not 0 <= start < stop <= shape[0]:
-        raise IndexError(f"rows {start}:{stop} asked for, the scan has rows 0:{shape[0]}")
 
 
 def _of_shape(array: NDArray[Any], shape: tuple[int, ...], name: str) -> NDArray[Any]:

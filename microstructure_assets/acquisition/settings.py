@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from microstructure_assets.acquisition.source_files import source_files
 from microstructure_assets.settings import Settings
 
 
@@ -43,3 +45,7 @@ class AcquisitionSettings(Settings):
     oxford_patterns: Literal["processed", "unprocessed"] = Field(
         default="processed", description="Which patterns to take from an Oxford h5oina file that holds both"
     )
+
+    def source_files(self, source: Path) -> list[Path]:
+        """Every file that opening `source` with these settings may take; see `source_files`."""
+        return source_files(source, self.static_background)

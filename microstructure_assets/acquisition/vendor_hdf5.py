@@ -207,6 +207,8 @@ def _indexing(
     if not phases:
         return None, phases, ("indexing left out: the file declares no phase",)
     path, group, ids = header.path, header.group.name, tuple(number for number, _ in numbered)
+    if layout.phase_ids is not None and not indexing.any_indexed(header, layout.phase_ids, ids, grid.points):
+        return None, phases, ("the file has a place for orientations, but no point is indexed",)
 
     def read() -> Any:
         with open_hdf5(path) as file:

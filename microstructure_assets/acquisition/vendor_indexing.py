@@ -190,6 +190,14 @@ def laue_group_of(space_group: int | None) -> str:
     return "" if space_group is None else next((group for end, group in last if space_group <= end), "")
 
 
+def any_indexed(header: Header, name: str, ids: tuple[int, ...], points: int) -> bool:
+    """Whether any point has a phase, be it one that the file does not declare; without phase ids nothing is known."""
+    if header.dataset(name) is None:
+        return True
+    stored = _first(header, name, points)
+    return bool(((stored > 0) | np.isin(stored, ids)).any())
+
+
 def _number(header: Header, field: str, key: str) -> int:
     if not key.isdigit():
         raise ScanFormatError(header.path, field, key, "the number of a phase")

@@ -30,6 +30,7 @@ class Layout:
     static_background: str | None
     quality: tuple[str, str] | None
     orientation: str
+    phase_ids: str | None
     confidence_name: str | None
     phases: Callable[[Header], tuple[tuple[int, Phase], ...]]
     columns_of_points: Callable[[Header, tuple[int, ...], int], indexing.PointColumns]
@@ -56,6 +57,7 @@ LAYOUTS = (
         static_background="EBSD/Header/static_background",
         quality=None,
         orientation="EBSD/CrystalMap/crystal_map/data/phi1",
+        phase_ids="EBSD/CrystalMap/crystal_map/data/phase_id",
         confidence_name=None,
         phases=indexing.kikuchipy_phases,
         columns_of_points=indexing.kikuchipy_columns,
@@ -83,6 +85,7 @@ LAYOUTS = (
         static_background=None,
         quality=("EBSD/Data/IQ", "image quality"),
         orientation="EBSD/Data/Phi1",
+        phase_ids=None,  # the confidence index tells what is not indexed
         confidence_name="confidence index, larger is better",
         phases=indexing.edax_phases,
         columns_of_points=indexing.edax_columns,
@@ -106,6 +109,7 @@ LAYOUTS = (
         static_background="EBSD/Header/Processed Static Background",
         quality=("EBSD/Data/Band Contrast", "band contrast"),
         orientation="EBSD/Data/Euler",
+        phase_ids="EBSD/Data/Phase",
         confidence_name="mean angular deviation [degrees], smaller is better",
         phases=indexing.oxford_phases,
         columns_of_points=indexing.oxford_columns,
@@ -128,6 +132,7 @@ LAYOUTS = (
         static_background="EBSD/Header/StaticBackground",
         quality=("EBSD/Data/RadonQuality", "Radon quality"),
         orientation="EBSD/Data/phi1",
+        phase_ids="EBSD/Data/Phase",
         confidence_name="mean angular deviation [degrees], smaller is better",
         phases=indexing.bruker_phases,
         columns_of_points=indexing.bruker_columns,

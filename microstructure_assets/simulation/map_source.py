@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.errors import InputError
 from microstructure_assets.simulation import crystallography, interaction, truth
+from microstructure_assets.simulation.master_patterns import CRYSTAL_STRUCTURES
 from microstructure_assets.simulation.microstructure import Microstructure, compact, domain_centres, sample_positions
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ def from_map(
 
     Raises
     ------
-    ValueError
+    InputError
         If the map's grid is not square or the number of its phases does not fit ``phases``.
     """
     orientation, phase = read_map(Path(settings.map_path or ""), len(settings.phases))
@@ -67,30 +69,43 @@ def from_map(
 def read_map(path: Path, phase_count: int) -> tuple[Float64, NDArray[np.int16]]:
     """Orientations (rows, columns, 4) and phase indices (rows, columns) of a map file; -1 is not indexed.
 
-    The map's phases in the order of their numbers are the twin's; a twin of one phase takes all of them as that one.
+    The map's phases in the order of their numbers are the twin's.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, its grid is not square, or it has not as many phases as the twin.
     """
     from orix import io
 
     if not path.is_file():
-        raise ValueError(f"map_path: {path} does not exist; expected an indexed map (.ang, .ctf, .h5)")
+        raise InputError(f"map_path: {path} does not exist; expected an indexed map (.ang, .ctf, .h5)")
     crystal_map = io.load(str(path))
     shape = crystal_map.shape
     if len(shape) != 2 or shape[0] * shape[1] != crystal_map.rotations.shape[0]:
-        raise ValueError(
+        raise InputError(
             f"map_path: {path} has {crystal_map.rotations.shape[0]} points on a grid of {shape}; "
             "expected a full square grid"
         )
     stored = np.asarray(crystal_map.phase_id).reshape(shape)
     numbers = [number for number in np.unique(stored) if number >= 0]
-    if phase_count not in (1, len(numbers)):
-        names = [crystal_map.phases[int(number)].name for number in numbers]
-        raise ValueError(
-            f"map_path: {path} has the phases {names}, but phases names {phase_count}; give one, or one for each"
+    if phase_count != len(numbers):
+        names = [str(crystal_map.phases[int(number)].name) for number in numbers]
+        raise InputError(
+            f"map_path: {path} has {len(names)} phases ({', '.join(names)}), but phases names {phase_count}; "
+            f"name one for each, in this order, as in {_example(names)}; a name may stand twice"
         )
     phase = np.full(shape, -1, dtype=np.int16)
     for index, number in enumerate(numbers):
-        phase[stored == number] = index if phase_count > 1 else 0
+        phase[stored == number] = index
     return np.asarray(crystal_map.rotations.data, dtype=np.float64).reshape(*shape, 4), phase
+
+
+def _example(names: list[str]) -> str:
+    """Settings that name the map's phases as far as the simulators know them, to be typed after `twin PATH`."""
+    likely = [next((known for known in CRYSTAL_STRUCTURES if known in name.lower()), "NAME") for name in names]
+    kind = "dynamical_nickel" if set(likely) == {"nickel"} else "kinematical"
+    return f"--set phases={','.join(likely)} --set master_pattern={kind}"
 
 
 def map_grains(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from microstructure_assets.settings import Settings
 
@@ -16,6 +16,8 @@ class TwinSettings(Settings):
     ``nickel``, ``austenite``, ``ferrite``, ``magnetite`` and ``wustite``; ``sht`` takes names of files (without their
     ending) in ``sht_folder``. Values per phase are given in the order of ``phases``; one value stands for all.
     """
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     # grid and microscope
     rows: int = Field(100, ge=1, le=20_000, description="Rows of the scan grid [points]")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.acquisition.source_files import ELEMENTS_ENDING
 from microstructure_assets.progress import bar
 from microstructure_assets.simulation import chemistry, detector, interaction, microstructure, truth, writers
 from microstructure_assets.simulation.master_patterns import load_master_patterns
@@ -64,8 +65,8 @@ def make_twin(
     settings
         The twin.
     path
-        The h5 file, or the folder for TIFF files; truth goes to ``<stem>_truth`` beside it, counts to
-        ``<stem>_eds.npz``.
+        The h5 file, or the folder for TIFF files; truth goes to ``<name>_truth`` beside it, counts to
+        ``<name>_eds.npz``, where a scan that is opened looks for them.
     form
         ``h5``: a file as kikuchipy writes it. ``tiff``: one file per point and ``static_background.tif``.
     tiff_naming
@@ -99,11 +100,12 @@ def make_twin(
             writers.write_h5(twin, path, _written_header(twin), phases, twin.rows_per_block(), advance)
         else:
             writers.write_tiff_folder(twin, path, twin.static_background, tiff_naming, twin.rows_per_block(), advance)
-    truth_path = path.with_name(f"{path.stem}_truth")
+    name = path.stem if form == "h5" else path.name
+    truth_path = path.with_name(f"{name}_truth")
     twin.truth.save(truth_path)
     eds_path = None
     if twin.eds_counts:
-        eds_path = path.with_name(f"{path.stem}_eds.npz")
+        eds_path = path.with_name(name + ELEMENTS_ENDING)
         _save_maps(eds_path, twin.eds_counts)
         _save_maps(truth_path / "eds_expected.npz", twin.eds_expected)
     return TwinResult(path, truth_path, eds_path, settings.rows, settings.columns, twin.calibration.noise_nu)

@@ -71,6 +71,17 @@ def test_impossible_headers(tmp_path: Path, version: int, header: dict[str, floa
         open_scan(path, AcquisitionSettings())
 
 
+@pytest.mark.parametrize("offset", [0, 16, 41, 10**6])
+def test_patterns_that_begin_in_the_header_or_behind_the_end_are_refused(tmp_path: Path, offset: int) -> None:
+    path = tmp_path / "scan.up1"
+    write_up(path, random_patterns(2, 3), 3)
+    data = bytearray(path.read_bytes())
+    data[12:16] = np.array([offset], "<u4").tobytes()
+    path.write_bytes(data)
+    with pytest.raises(ScanFormatError, match=f"position of the first pattern: found {offset}, expected 42"):
+        open_scan(path)
+
+
 @pytest.mark.parametrize("cut", [1, 34, 35 * 6, 35 * 6 + 10, 35 * 6 + 20])
 @pytest.mark.parametrize("version", [1, 3])
 def test_truncated_file(tmp_path: Path, version: int, cut: int) -> None:

@@ -52,15 +52,57 @@ def test_hdf5_of_nobody_we_know(tmp_path: Path) -> None:
         open_scan(path)
 
 
-def test_broken_and_foreign_links_count_as_absent(tmp_path: Path) -> None:
+def test_broken_links_count_as_absent_and_others_are_followed(tmp_path: Path) -> None:
     path = tmp_path / "scan.h5"
     write_kikuchipy_h5(path, random_patterns(1, 2))
     with h5py.File(path, "r+") as file:
         file["Scan 1/EBSD/Header/static_background"] = h5py.SoftLink("/nowhere")
-        file["Scan 1/SEM"] = h5py.ExternalLink("absent.h5", "/SEM")
+        file["Scan 1/EBSD/Header/sample_tilt"] = h5py.SoftLink("/Scan 1/EBSD/Header/step_x")
     scan = open_scan(path)
     assert scan.background is None
-    assert scan.beam_energy_kev is None
+    assert scan.sample_tilt_deg == 0.25
+
+
+@pytest.mark.parametrize("way", ["link", "dangling link", "soft link", "group", "stored outside", "virtual"])
+def test_values_of_another_file_are_refused(tmp_path: Path, way: str) -> None:
+    path, other, patterns = tmp_path / "scan.h5", tmp_path / "other.h5", "Scan 1/EBSD/Data/patterns"
+    for file in (path, other):
+        write_kikuchipy_h5(file, random_patterns(1, 2))
+    with h5py.File(path, "r+") as file:
+        if way == "group":
+            del file["Scan 1"]
+            file["Scan 1"] = h5py.ExternalLink("other.h5", "/Scan 1")
+            field = "Scan 1"
+        else:
+            del file[patterns]
+            field = "patterns"
+        if way in ("link", "dangling link"):
+            file[patterns] = h5py.ExternalLink("other.h5" if way == "link" else "absent.h5", patterns)
+        elif way == "soft link":
+            file["Scan 1/EBSD/away"] = h5py.ExternalLink("other.h5", "/")
+            file[patterns] = h5py.SoftLink(f"/Scan 1/EBSD/away/{patterns}")
+        elif way == "stored outside":
+            file.create_dataset(patterns, (2, 5, 7), "u1", external=[(str(other), 100, 70)])
+        elif way == "virtual":
+            layout = h5py.VirtualLayout((2, 5, 7), "u1")
+            layout[:] = h5py.VirtualSource("other.h5", patterns, (2, 5, 7))
+            file.create_virtual_dataset(patterns, layout)
+    with pytest.raises(ScanFormatError, match="expected values in the file itself") as caught:
+        open_scan(path)
+    assert field in caught.value.field
+
+
+def test_patterns_that_move_to_another_file_after_opening_are_refused(tmp_path: Path) -> None:
+    path, other = tmp_path / "scan.h5", tmp_path / "other.h5"
+    for file in (path, other):
+        write_kikuchipy_h5(file, random_patterns(1, 2))
+    source = open_scan(path).patterns
+    assert source is not None
+    with h5py.File(path, "r+") as file:
+        del file["Scan 1/EBSD/Data/patterns"]
+        file["Scan 1/EBSD/Data/patterns"] = h5py.ExternalLink("other.h5", "Scan 1/EBSD/Data/patterns")
+    with pytest.raises(ScanFormatError, match="expected values in the file itself"):
+        source.read_rows(0, 1)
 
 
 def test_names_are_found_whatever_their_case_and_spaces(wheel: Path) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from microstructure_assets.acquisition.formats import open_scan
-from microstructure_assets.acquisition.scan import Grid, IndexingMaps, LazyMap, PatternSource, Scan, check_rows
+from microstructure_assets.acquisition.pattern_source import PatternSource
+from microstructure_assets.acquisition.scan import Grid, IndexingMaps, LazyMap, Scan
 
 
 def test_summary_is_json_and_the_same_wherever_the_scan_lies(wheel: Path, tmp_path: Path) -> None:
@@ -44,9 +45,3 @@ def test_a_map_of_another_shape_is_not_let_through() -> None:
     with pytest.raises(ValueError, match=r"iq: found an array of shape \(3, 2\), expected \(2, 3\)"):
         broken.read()
     assert IndexingMaps.__dataclass_params__.frozen  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize(("start", "stop"), [(-1, 1), (0, 0), (2, 1), (0, 4)])
-def test_rows_outside_the_grid_are_refused(start: int, stop: int) -> None:
-    with pytest.raises(IndexError, match="rows 0:3"):
-        check_rows((3, 1, 1, 1), start, stop)

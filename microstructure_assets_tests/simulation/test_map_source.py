@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from microstructure_assets.errors import InputError
 from microstructure_assets.simulation import crystallography, map_source, microstructure
 from microstructure_assets.simulation.settings import TwinSettings
 
@@ -83,15 +84,21 @@ def test_the_duplex_map_keeps_phases_and_orientations(upscale: int) -> None:
 @needs_map
 def test_beyond_the_map_it_is_mirrored() -> None:
     values = {"microstructure": "map", "map_path": str(MAP), "rows": 200, "columns": 117, "sub_points": 1}
-    settings = TwinSettings.model_validate({**values, "map_smoothing_points": 0.0})
-    structure = microstructure.generate(settings, 0, 0, (cubic(),))
+    settings = TwinSettings.model_validate({**values, "phases": "nickel,nickel", "map_smoothing_points": 0.0})
+    structure = microstructure.generate(settings, 0, 0, (cubic(), cubic()))
     orientation = structure.domain_orientation[structure.point_labels()]
     np.testing.assert_array_equal(orientation[:100], orientation[100:][::-1])
 
 
 @needs_map
-def test_wrong_numbers_of_phases_and_missing_files_are_refused() -> None:
-    with pytest.raises(ValueError, match="has the phases"):
-        map_source.read_map(MAP, 3)
-    with pytest.raises(ValueError, match="does not exist"):
+@pytest.mark.parametrize("count", [1, 3])
+def test_each_phase_of_the_map_has_to_be_named(count: int) -> None:
+    with pytest.raises(InputError, match=r"2 phases \(austenite/austenite, ferrite/ferrite\)") as refused:
+        map_source.read_map(MAP, count)
+    assert f"phases names {count}" in str(refused.value)
+    assert "--set phases=austenite,ferrite --set master_pattern=kinematical" in str(refused.value)
+
+
+def test_missing_files_are_refused() -> None:
+    with pytest.raises(InputError, match="does not exist"):
         map_source.read_map(MAP.with_name("none.ang"), 1)

@@ -42,6 +42,8 @@ def test_texts_with_commas_are_tuples() -> None:
         ({"master_pattern": "sht"}, "sht_folder"),
         ({"eds_formulas": "Fe,O"}, "eds_formulas"),
         ({"noise_nu": -1}, "noise_nu"),
+        ({"pattern_centre_x": "nan"}, "pattern_centre_x"),
+        ({"step_um": "inf"}, "step_um"),
         ({"colour": 1}, "colour"),
     ],
 )
