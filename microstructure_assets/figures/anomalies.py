@@ -42,6 +42,9 @@ from microstructure_assets.figures.panels import MapPanel, Plot, ratio
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LAW_SHARE = 1e-3
+"""Share of points beyond which the law is not followed further."""
+
 
 @never_raises("Anomalies")
 def draw_anomalies(
@@ -62,18 +65,10 @@ def draw_anomalies(
         (roi, its degrees of freedom), `excess` (roi, share flagged minus the share expected).
     tables
         `centres` with `y`, `x` in points of this map and `windows` as `figures.inputs.windows` reads it, both optional.
-    grid
-        Steps and origin [µm].
-    heading
-        Name of scan and tile.
-    width_in
-        Width of the picture [inch].
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The picture: Fig. 9 (iv) of [1]_, and beside it the share of points beyond each distance against the chi-squared
-        law of Eq. 9.
+    Notes
+    -----
+    Fig. 9 (iv) of [1]_, and beside it the share of points beyond each distance against the chi-squared law of Eq. 9.
 
     References
     ----------
@@ -108,7 +103,7 @@ def draw_anomalies(
         panel.paint(pixels)
         panel.colour_bar("ice", limits)
         for reach, colour, words, (rows, cols) in (
-            (1, "#ff5a4f", "window", _windows(tables, grid)),
+            (1, "#ff5a4f", "window", _windows(tables, grid, shape)),
             (0, AMBER, "centre", _centres(tables, squared, cluster, roi)),
         ):
             if len(rows):
@@ -123,9 +118,12 @@ def draw_anomalies(
     return canvas.finish()
 
 
-def _windows(tables: Tables, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
-    found = windows(tables, grid)
-    return (np.zeros(0), np.zeros(0)) if found is None else (found["y"], found["x"])
+def _windows(tables: Tables, grid: Grid, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    found = windows(tables, grid, shape)
+    if found is None:
+        return np.zeros(0), np.zeros(0)
+    known = np.isfinite(found["y"])
+    return found["y"][known], found["x"][known]
 
 
 def _centres(
@@ -178,7 +176,8 @@ def _exceedance(canvas: Canvas, box: Box, squared: np.ndarray, threshold: np.nda
     step = max(1, len(known) // 400)
     beyond = 1 - np.arange(len(known)) / len(known)
     keep = np.unique(np.concatenate([np.arange(0, len(known), step), np.arange(max(0, len(known) - 60), len(known))]))
-    high = float(np.percentile(known, 99.8)) * 1.15 + 1e-9
+    high = _highest(known, d)
+    keep = keep[known[keep] <= high]
     plot = Plot(canvas, box, (0, high), (max(0.5 / len(known), 1e-5), 1.2), log_y=True)
     plot.curve(known[keep], beyond[keep], BLUE, 1.6)
     keys = [Key("line", BLUE, "found")]
@@ -193,6 +192,19 @@ def _exceedance(canvas: Canvas, box: Box, squared: np.ndarray, threshold: np.nda
             plot.upright(float(value), RED, 1.0)
         keys.append(Key("line", RED, "limit"))
     degrees = ", ".join(number(value) for value in np.unique(d)[:4])
-    title(canvas, box, "Points beyond D²", f"d = {degrees}" if degrees else "no limit given", box.width + 18)
+    facts = f"d = {degrees}" if degrees else "no limit given"
+    further = float((known > high).mean())
+    facts += f", {number(100 * further, 2)} % beyond {number(high, 2)}" if further >= 0.005 else ""
+    title(canvas, box, "Points beyond D²", facts, box.width + 18)
     plot.axes("D²", "share of points", y_count=4)
     legend(canvas, box.left - 30, box.bottom + 84, keys, box.right + 20)
+
+
+def _highest(known: np.ndarray, d: np.ndarray) -> float:
+    """End of the axis: that of the distances, but no further than thrice where the law ends, or it would be a line."""
+    high = float(np.percentile(known, 99.8)) * 1.15 + 1e-9
+    if not d.size:
+        return high
+    from scipy.special import chdtri
+
+    return min(high, 3.0 * float(chdtri(d, LAW_SHARE).max()))

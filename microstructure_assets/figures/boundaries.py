@@ -54,17 +54,6 @@ def draw_weight_boundaries(
     tables
         `crossings`: `axis` ("x" or "y"), `y`, `x` (row and column in points of this map), `position_um` along `axis`
         from the map's first point and `position_std_um` [µm; points where the step is not known].
-    grid
-        Steps and origin [µm].
-    heading
-        Name of scan and tile.
-    width_in
-        Width of the picture [inch].
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The picture.
     """
     cluster, boundary = labels(arrays, "cluster"), flags(arrays, "boundary")
     shape = cluster.shape if cluster is not None else boundary.shape if boundary is not None else None

@@ -99,6 +99,18 @@ def shortened(text: object, width: float, size: float = LABEL_SIZE, bold: bool =
     return line.rstrip() + "…"
 
 
+def wrapped(text: object, width: float, size: float = LABEL_SIZE) -> list[str]:
+    """The text in lines no wider than `width` pixels, broken between words; a longer word has a line of its own."""
+    lines = [""]
+    for word in printable(text).split():
+        longer = f"{lines[-1]} {word}".strip()
+        if text_width(longer, size) > width and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
 def number(value: float, digits: int = 3) -> str:
     """A number as a reader writes it: `digits` significant digits, thin spaces between thousands."""
     if not np.isfinite(value):
@@ -294,14 +306,7 @@ def words_in_box(canvas: Canvas, box: Box, text: str) -> None:
     """A pale box that says what is missing."""
     canvas.fill([box], "#f1f3f5", order=1)
     canvas.outline(box, "#d5dadf")
-    words, lines = printable(text).split(), [""]
-    for word in words:
-        longer = f"{lines[-1]} {word}".strip()
-        if text_width(longer) > box.width - 24 and lines[-1]:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    shown = lines[: max(1, int(box.height // 26))]
+    shown = wrapped(text, box.width - 24)[: max(1, int(box.height // 26))]
     for place, line in enumerate(shown):
         y = box.top + box.height / 2 + (place - (len(shown) - 1) / 2) * 25
         middle = box.left + box.width / 2

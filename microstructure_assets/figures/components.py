@@ -102,19 +102,10 @@ def draw_pca_scores(
     arrays
         `score` (y, x, k), `explained_variance_ratio` (roi, k) padded with NaN, `knee` (roi); optional `roi` (y, x),
         `explained_variance` (roi, k), the eigenvalues, and `noise_edge` (roi) in their unit.
-    tables
-        Not used.
-    grid
-        Steps and origin [µm].
-    heading
-        Name of scan and tile.
-    width_in
-        Width of the picture [inch].
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The picture; the knee curve is Fig. 2 of [1]_, normalised by its Eq. 2.
+    Notes
+    -----
+    The knee curve is Fig. 2 of [1]_, normalised by its Eq. 2.
 
     References
     ----------

@@ -32,4 +32,4 @@ DRAWERS: Mapping[str, Drawer] = MappingProxyType(
         "segmentation_map": draw_segmentation_map,
     }
 )
-"""Artifact name to the function that draws it; all take `arrays`, `tables`, `grid`, `heading` and `width_in`."""
+"""Artifact name to the function that draws it; `inputs.Drawer` says what all of them take."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import wraps
 from types import MappingProxyType
@@ -22,9 +23,11 @@ NO_TABLES: Tables = MappingProxyType({})
 STANDARD_WIDTH_IN = 6.4
 UNDRAWN = "undrawn"
 
+logger = logging.getLogger(__name__)
+
 
 class Drawer(Protocol):
-    """What every ``draw_<artifact>`` looks like."""
+    """What every ``draw_<artifact>`` looks like; each one's own text says which arrays and tables it reads."""
 
     def __call__(
         self,
@@ -35,7 +38,26 @@ class Drawer(Protocol):
         heading: str = ...,
         width_in: float = ...,
     ) -> Figure:
-        """Draw one artifact."""
+        """Draw one artifact.
+
+        Parameters
+        ----------
+        arrays
+            Arrays of the artifact, and more where a picture says so, by name.
+        tables
+            Tables of the artifact by name, each a mapping of columns or a data frame.
+        grid
+            Steps and origin [µm].
+        heading
+            Name of scan and tile, at the foot of the picture.
+        width_in
+            Width of the picture [inch].
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture; words instead where nothing can be drawn.
+        """
 
 
 def width_px(width_in: float) -> int:
@@ -143,18 +165,20 @@ def columns(
     return found
 
 
-def windows(tables: Tables, grid: Grid) -> dict[str, Any] | None:
-    """The table `windows` with `y` and `x` in points of the map, NaN where a reference has no window.
+def windows(tables: Tables, grid: Grid, shape: tuple[int, int]) -> dict[str, Any] | None:
+    """The table `windows` with `y` and `x` in points of the map, NaN where a reference has no window on the map.
 
     Parameters
     ----------
     tables
         `windows` as stored, with `window_y` and `window_x` in points of the scan, or with `y` and `x` in points of the
-        map; negative = none. `roi`, `cluster`, `point_count` and `fallback` (a word or a flag) optional.
+        map; negative = none. `roi`, `cluster`, `point_count`, `source` and `fallback` (words) optional.
     grid
         Origin of the map.
+    shape
+        Rows and columns of the map.
     """
-    more = {"optional": ("roi", "cluster", "point_count"), "words": ("fallback",)}
+    more = {"optional": ("roi", "cluster", "point_count"), "words": ("source", "fallback")}
     found = columns(tables, "windows", ("window_y", "window_x"), **more)
     if found is not None:
         rows, cols = found.pop("window_y"), found.pop("window_x")
@@ -165,6 +189,8 @@ def windows(tables: Tables, grid: Grid) -> dict[str, Any] | None:
         if found is None:
             return None
         placed = (found["y"] >= 0) & (found["x"] >= 0)
+    for name, size in (("y", shape[0]), ("x", shape[1])):
+        placed &= (found[name] >= 0) & (found[name] < size)
     found["y"], found["x"] = np.where(placed, found["y"], np.nan), np.where(placed, found["x"], np.nan)
     return found
 
@@ -182,7 +208,7 @@ def statement(title: str, text: str, heading: str, width_in: float) -> Figure:
 
 
 def never_raises(title: str) -> Callable[[Drawer], Drawer]:
-    """A picture must not stop a run: whatever goes wrong in a drawing is said in a picture of words.
+    """A picture must not stop a run: whatever goes wrong in a drawing is logged, and said in a picture of words.
 
     The drawings treat absent, empty and unfitting input themselves; this is for what nobody foresaw.
     """
@@ -200,6 +226,7 @@ def never_raises(title: str) -> Callable[[Drawer], Drawer]:
             try:
                 return draw(arrays, tables=tables or {}, grid=grid or POINTS, heading=heading, width_in=width_in)
             except Exception as error:
+                logger.exception("The picture %r could not be drawn.", title)
                 reason = f"This picture could not be drawn: {type(error).__name__}: {error}"
                 return statement(title, reason, heading, width_in)
 

@@ -84,19 +84,6 @@ def draw_preprocessed_patterns(
     arrays
         `corrected` (n, dy, dx) and optionally `raw` (n, dy, dx), `sample_y` (n), `sample_x` (n) in points; or
         `intensity` (y, x, dy, dx), of which four patterns are read (a lazily readable array does).
-    tables
-        Not used.
-    grid
-        Steps and origin [µm], for the positions.
-    heading
-        Name of the scan.
-    width_in
-        Width of the picture [inch].
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The picture.
     """
     width = width_px(width_in)
     rows, cols = per_roi(arrays, "sample_y"), per_roi(arrays, "sample_x")
@@ -147,19 +134,6 @@ def draw_pattern_subspace(
     ----------
     arrays
         `loading` (k, dy, dx), `explained_variance_ratio` (k), `residual_energy` (y, x); each may be missing.
-    tables
-        Not used.
-    grid
-        Steps and origin [µm].
-    heading
-        Name of the scan.
-    width_in
-        Width of the picture [inch].
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The picture.
     """
     loading, residual = array(arrays, "loading", 3), array(arrays, "residual_energy", 2)
     variance = per_roi(arrays, "explained_variance_ratio")

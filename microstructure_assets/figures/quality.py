@@ -55,19 +55,6 @@ def draw_pattern_quality(
     ----------
     arrays
         `band_contrast` (y, x), `mean_intensity` (y, x); one may be missing.
-    tables
-        Not used.
-    grid
-        Steps and origin [µm].
-    heading
-        Name of the scan, at the foot of the picture.
-    width_in
-        Width of the picture [inch].
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The picture.
     """
     width = width_px(width_in)
     found = {name: array(arrays, name, 2) for name in ("band_contrast", "mean_intensity")}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from microstructure_assets.figures.canvas import Box, Canvas, counted, number, words_in_box
+from microstructure_assets.figures.canvas import Box, Canvas, counted, number, words_in_box, wrapped
 from microstructure_assets.figures.colours import (
+    AMBER,
     INK,
     MUTED,
     RED,
@@ -44,6 +45,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LARGEST_STRIP = 10
+NO_FALLBACK = ("", "none", "False", "0", "0.0", "nan")
+FALLBACK_WORDS = {
+    "best_window": "fallback: best window",
+    "central_points": "fallback: central points",
+    "empty": "fallback: no points",
+}
+"""What stands under a reference for which no window qualified."""
+CORE_WORDS = {
+    "core": ("core of its grain", "core beyond the ROI"),
+    "neighbour": ("grain without cluster", "grain beyond the ROI"),
+}
+"""What stands under a reference from a grain's core that lies inside the ROI, and beyond it."""
 
 
 @never_raises("Reference patterns")
@@ -64,22 +77,10 @@ def draw_reference_windows(
         `cluster` (y, x), `roi` (y, x) optional.
     tables
         `windows` as `figures.inputs.windows` reads it; its `point_count` is taken where the arrays have none.
-    grid
-        Steps and origin [µm].
-    heading
-        Name of scan and tile.
-    width_in
-        Width of the picture [inch].
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The picture.
     """
     reference, cluster = array(arrays, "reference", 4), labels(arrays, "cluster")
     if reference is None and cluster is None:
         return statement("Reference patterns", "There are neither references nor clusters.", heading, width_in)
-    placed = windows(tables, grid)
     width = width_px(width_in)
     shape = (1, 1) if cluster is None else (cluster.shape[0], cluster.shape[1])
     left = 20 + LEFT_MARGIN
@@ -90,24 +91,39 @@ def draw_reference_windows(
     strip = Box(left + map_width + 26, TITLE_HEIGHT, width - 20 - left - map_width - 26, height + 40)
     panel = MapPanel(canvas, map_box, shape, grid)
     roi = labels(arrays, "roi", shape)
+    placed = windows(tables, grid, shape)
     if cluster is None:
         words_in_box(canvas, map_box, "There is no cluster map.")
         title(canvas, map_box, "Windows on the cluster map")
     else:
         panel.paint(panel.rois(panel.borders(cluster_colours(panel.sample(cluster)), cluster), roi))
-        rows = np.zeros(0) if placed is None else placed["y"]
-        count = "no windows are given" if placed is None else counted(int(np.isfinite(rows).sum()), "window")
-        title(canvas, panel.box, "Windows on the cluster map", count, map_box.width)
+        facts = "no windows are given" if placed is None else _draw_windows(panel, placed, map_box.right)
+        title(canvas, panel.box, "Windows on the cluster map", facts, map_box.width)
         panel.axes()
-        if placed is not None and np.isfinite(rows).any():
-            panel.point_boxes(rows, placed["x"], 1, RED)
-            legend(canvas, panel.box.left, panel.box.bottom + 84, [Key("outline", RED, "3 × 3 window")], map_box.right)
-    shown, total = _reference_strip(canvas, strip, reference, _order(arrays, reference, cluster, roi), arrays, placed)
-    hidden = f", {total - shown} not shown" if total > shown else ""
-    title(canvas, strip, "Reference patterns", f"{counted(total, 'cluster')}{hidden}", strip.width)
-    remark = "fallback: no window qualified" if _fallbacks(placed) else ""
-    foot(canvas, canvas.height - 12, remark, heading)
+    order = _order(arrays, reference, cluster, roi)
+    origins = {} if placed is None else _origins(placed, roi)
+    shown = _reference_strip(canvas, strip, reference, order, _averaged(arrays, placed), origins)
+    hidden = f", {len(order) - shown} not shown" if len(order) > shown else ""
+    title(canvas, strip, "Reference patterns", f"{counted(len(order), 'reference')}{hidden}", strip.width)
+    foot(canvas, canvas.height - 12, "", heading)
     return canvas.finish()
+
+
+def _draw_windows(panel: MapPanel, placed: dict[str, np.ndarray], right: float) -> str:
+    """Boxes where references come from, on the map alone; returns how many there are."""
+    inside = np.isfinite(placed["y"])
+    core = np.array([source in CORE_WORDS for source in placed["source"]], bool)
+    keys = []
+    for member, reach, colour, words in (
+        (inside & ~core, 1, RED, "3 × 3 window"),
+        (inside & core, 0, AMBER, "middle of a core"),
+    ):
+        if member.any():
+            panel.point_boxes(placed["y"][member], placed["x"][member], reach, colour)
+            keys.append(Key("outline", colour, words))
+    legend(panel.canvas, panel.box.left, panel.box.bottom + 84, keys, right)
+    beyond = int((~inside).sum())
+    return f"{number(inside.sum())} shown" + (f", {number(beyond)} not on the map" if beyond else "")
 
 
 def _order(
@@ -135,18 +151,18 @@ def _reference_strip(
     strip: Box,
     reference: np.ndarray | None,
     order: list[tuple[int, int, int]],
-    arrays: Arrays,
-    placed: dict[str, np.ndarray] | None,
-) -> tuple[int, int]:
-    """Images of the references in rows; returns how many are shown and how many there are."""
+    averaged: dict[tuple[int, int], float],
+    origins: dict[tuple[int, int], _Origin],
+) -> int:
+    """Images of the references in rows with what they are made of; returns how many are shown."""
     if reference is None or not order:
         words_in_box(canvas, strip, "There are no references.")
-        return 0, 0
+        return 0
     across = 2 if len(order) <= 4 else 3
     side = (strip.width - (across - 1) * 10) / across
     high = min(max(side * reference.shape[2] / reference.shape[3], 40), 1.4 * side)
-    averaged, fallback = _averaged(arrays, placed), _fallbacks(placed)
-    pitch = high + (58 if averaged or fallback else 36)
+    said = {name: _said(name, averaged, origins, side) for name in (entry[:2] for entry in order)}
+    pitch = high + 36 + 21 * max(len(lines) for lines in said.values())
     shown = order[: min(max(1, int((strip.height + 10) // pitch)) * across, LARGEST_STRIP)]
     for place, (roi, index, points) in enumerate(shown):
         box = Box(strip.left + (place % across) * (side + 10), strip.top + 24 + (place // across) * pitch, side, high)
@@ -157,10 +173,44 @@ def _reference_strip(
         canvas.fill([Box(box.left, box.top - 19, 13, 13)], [colour], edge=INK, width=0.4)
         words += f" · {number(points)} pt" if points and not several else ""
         canvas.text(box.left + 18, box.top - 7, words, size=8, width=side - 16)
-        said = f"mean of {number(averaged[roi, index])}" if (roi, index) in averaged else ""
-        said = "fallback" if (roi, index) in fallback else said
-        canvas.text(box.left, box.bottom + 19, said, size=8, colour=MUTED, width=side)
-    return len(shown), len(order)
+        ink = RED if (roi, index) in origins and origins[roi, index].fallback else MUTED
+        for line, text in enumerate(said[roi, index]):
+            canvas.text(box.left, box.bottom + 19 + 21 * line, text, size=8, colour=ink, width=side + 8)
+    return len(shown)
+
+
+def _said(
+    name: tuple[int, int],
+    averaged: dict[tuple[int, int], float],
+    origins: dict[tuple[int, int], _Origin],
+    width: float,
+) -> list[str]:
+    """Lines under the image of a reference: where it comes from and how many patterns it is the mean of."""
+    lines = wrapped(origins[name].words, width, 8) if name in origins else []
+    return [*lines, f"mean of {number(averaged[name])}"] if name in averaged else lines
+
+
+class _Origin(NamedTuple):
+    """Where a reference comes from in a reader's words, and whether it is a makeshift."""
+
+    words: str
+    fallback: bool
+
+
+def _origins(placed: dict[str, np.ndarray], roi: np.ndarray | None) -> dict[tuple[int, int], _Origin]:
+    """Where each reference comes from, as far as the table says."""
+    found = {}
+    for place, name in enumerate(_names(placed)):
+        fallback, source = placed["fallback"][place], placed["source"][place]
+        if fallback not in NO_FALLBACK:
+            found[name] = _Origin(FALLBACK_WORDS.get(fallback, "fallback"), True)
+        elif source in CORE_WORDS:
+            row, column = placed["y"][place], placed["x"][place]
+            inside = np.isfinite(row) and (roi is None or roi[int(row), int(column)] == name[0])
+            found[name] = _Origin(CORE_WORDS[source][0 if inside else 1], False)
+        elif source:
+            found[name] = _Origin("own points", False)
+    return found
 
 
 def _names(placed: dict[str, np.ndarray]) -> list[tuple[int, int]]:
@@ -178,11 +228,3 @@ def _averaged(arrays: Arrays, placed: dict[str, np.ndarray] | None) -> dict[tupl
         return {}
     amounts = zip(_names(placed), placed["point_count"], strict=True)
     return {name: float(amount) for name, amount in amounts if np.isfinite(amount)}
-
-
-def _fallbacks(placed: dict[str, np.ndarray] | None) -> set[tuple[int, int]]:
-    """References for which no window qualified."""
-    if placed is None:
-        return set()
-    words = zip(_names(placed), placed["fallback"], strict=True)
-    return {name for name, word in words if word not in ("", "none", "False", "0", "0.0", "nan")}

@@ -13,8 +13,6 @@ IMAGES_LIMIT_BYTES = 2_800_000
 LARGEST_IMAGE_BYTES = 700_000
 WIDEST_IMAGE_PX = 1600
 SHORT_CELL = 26
-REPORT_WIDTH_IN = 7.2
-"""Width at which pictures for the report are best drawn: 1080 pixels, words as large as the page's small print."""
 
 
 @dataclass(frozen=True)

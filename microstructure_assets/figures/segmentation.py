@@ -1,4 +1,4 @@
-"""Picture of the segmentation: regions, what is not trusted, anomalies, and the sizes of the regions."""
+"""Picture of the segmentation: regions, what is not trusted, and apart from them anomalies and region sizes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from microstructure_assets.figures import raster
 from microstructure_assets.figures.canvas import Box, Canvas, counted, number, words_in_box
 from microstructure_assets.figures.colours import (
+    BLACK,
     INK,
     MISSING,
     RED,
@@ -38,6 +39,10 @@ from microstructure_assets.figures.panels import MapPanel, Plot, ratio
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SIDE_GAP = 88
+PALE = (244, 246, 247)
+OUTLINE = (150, 190, 230)
+
 
 @never_raises("Segmentation")
 def draw_segmentation_map(
@@ -48,31 +53,24 @@ def draw_segmentation_map(
     heading: str = "",
     width_in: float = STANDARD_WIDTH_IN,
 ) -> Figure:
-    """Regions in colours that differ between neighbours, anomalies, what is not trusted, and the sizes of the regions.
+    """Regions in colours that differ between neighbours, what is not trusted, and beside them anomalies and sizes.
 
     Parameters
     ----------
     arrays
-        `region` (y, x), 0 = none; `anomaly`, `boundary`, `trusted` (y, x) optional.
-    tables
-        Not used: sizes are counted in the map.
-    grid
-        Steps and origin [µm].
-    heading
-        Name of the scan.
-    width_in
-        Width of the picture [inch].
+        `region` (y, x), 0 = none; `anomaly`, `trusted` (y, x) optional.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The picture.
+    Notes
+    -----
+    Anomalies have a map of their own: most lie where regions meet, and would hide the boundaries and small regions.
     """
     region = labels(arrays, "region")
     if region is None:
         return statement("Segmentation", "There is no map of regions.", heading, width_in)
     shape = (region.shape[0], region.shape[1])
-    sheet = map_with_sides(width_px(width_in), ratio(shape, grid), 1, bar=False, keys=True)
+    anomaly = flags(arrays, "anomaly", shape)
+    sides = 1 if anomaly is None else 2
+    sheet = map_with_sides(width_px(width_in), ratio(shape, grid), sides, bar=False, side_gap=SIDE_GAP, keys=True)
     canvas = sheet.canvas
     panel = MapPanel(canvas, sheet.map_box, shape, grid)
     # neighbours are those of the drawn map: what is smaller than a pixel cannot be seen
@@ -91,23 +89,28 @@ def draw_segmentation_map(
         pixels = raster.blend(pixels, grey & raster.hatching(*panel.pixels), (90, 98, 106), 0.8)
         keys.append(Key("hatch", INK, "not trusted"))
     pixels = panel.borders(pixels, region)
-    anomaly = flags(arrays, "anomaly", shape)
-    if anomaly is not None and anomaly.any():
-        pixels = panel.marked(pixels, anomaly)
-        keys.append(Key("outline" if min(panel.point_size) >= 6 else "fill", "#101216", "anomaly"))
     panel.paint(pixels)
     sizes = _sizes(region)
     facts = counted(len(sizes), "region")
-    if anomaly is not None:
-        facts += f", anomalies {number(100 * float(anomaly.mean()), 2)} %"
     facts += ", trust not stated" if trusted is None else f", not trusted {number(100 * doubtful, 2)} %"
     title(canvas, panel.box, "Segmentation", facts, sheet.room)
     panel.axes()
     panel.scale_bar()
     legend(canvas, panel.box.left, panel.box.bottom + 84, keys, sheet.map_box.right + 90)
-    _size_histogram(canvas, sheet.sides[0], sizes, grid)
+    if anomaly is not None:
+        _anomaly_map(MapPanel(canvas, sheet.sides[0], shape, grid), anomaly, region, sheet.sides[0].width + 18)
+    _size_histogram(canvas, sheet.sides[-1], sizes, grid)
     foot(canvas, sheet.foot, "" if anomaly is not None else "no map of anomalies", heading)
     return canvas.finish()
+
+
+def _anomaly_map(panel: MapPanel, anomaly: np.ndarray, region: np.ndarray, room: float) -> None:
+    """Anomalies in black on the pale outlines of the regions; the large map has the axes."""
+    paper = np.full((*panel.pixels, 3), PALE, np.uint8)
+    dark = raster.share(anomaly, *panel.pixels)[..., None]
+    pixels = (panel.borders(paper, region, OUTLINE) * (1 - dark) + np.array(BLACK) * dark).astype(np.uint8)
+    panel.paint(pixels)
+    title(panel.canvas, panel.box, "Anomalies", f"{number(100 * float(anomaly.mean()), 2)} % of points", room)
 
 
 def _sizes(region: np.ndarray) -> np.ndarray:

@@ -60,17 +60,6 @@ def draw_analysis_tiling(
         `tiles`: a row per ROI with `slot`, `row_start`, `row_stop`, `column_start`, `column_stop` in points, stop
         excluded. `regions` optional: `name`, `slot` and the same bounds for the named regions; slots of `tiles` that
         begin with ``r`` are named regions too.
-    grid
-        Steps and origin [µm].
-    heading
-        Name of the scan.
-    width_in
-        Width of the picture [inch].
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The picture.
     """
     background = array(arrays, "band_contrast", 2)
     rois = columns(tables, "tiles", BOUNDS, words=("slot", "name"))

@@ -58,19 +58,10 @@ def draw_cnmf_weights(
     arrays
         `weight` (y, x, cluster) padded with NaN or zero; `weight_std` (y, x, cluster), `residual` (y, x) and
         `roi` (y, x) optional.
-    tables
-        Not used.
-    grid
-        Steps and origin [µm].
-    heading
-        Name of scan and tile.
-    width_in
-        Width of the picture [inch].
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The picture, as Fig. 11 of [1]_.
+    Notes
+    -----
+    As Fig. 11 of [1]_.
 
     References
     ----------

@@ -52,7 +52,7 @@ def negative(values: np.ndarray) -> np.ndarray:
 
 
 FAR = [-(10**9), 10**9, 5]
-WORDS = ("axis", "slot", "name", "fallback")
+WORDS = ("axis", "slot", "name", "source", "fallback")
 HOSTILE: dict[str, Any] = {
     "all missing": lambda name: hurt(NORMAL[name], all_missing),
     "infinite": lambda name: hurt(NORMAL[name], lambda values: np.full(values.shape, np.inf)),
@@ -142,7 +142,7 @@ def test_any_step(name: str, grid: Grid) -> None:
 
 
 @pytest.mark.parametrize("name", DRAWERS)
-def test_what_nobody_foresaw_is_said_in_words(name: str) -> None:
+def test_what_nobody_foresaw_is_said_in_words_and_logged(name: str, caplog: pytest.LogCaptureFixture) -> None:
     class Broken(dict):  # type: ignore[type-arg]
         def __contains__(self, key: object) -> bool:
             raise RuntimeError("disk on fire")
@@ -153,6 +153,19 @@ def test_what_nobody_foresaw_is_said_in_words(name: str) -> None:
     pixels, gid = picture_of(name, (Broken(), {}))
     assert gid == UNDRAWN
     assert (pixels < 150).any()
+    (record,) = [record for record in caplog.records if record.name == "microstructure_assets.figures.inputs"]
+    assert record.levelname == "ERROR"
+    assert record.exc_info is not None
+    assert "disk on fire" in str(record.exc_info[1])
+
+
+def test_the_shared_arguments_are_explained_once() -> None:
+    from microstructure_assets.figures.inputs import Drawer
+
+    for argument in ("grid", "heading", "width_in"):
+        assert f"        {argument}\n" in (Drawer.__call__.__doc__ or "")
+        for draw in DRAWERS.values():
+            assert f"    {argument}\n" not in (draw.__doc__ or "")
 
 
 @pytest.mark.parametrize("name", DRAWERS)

@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from microstructure_assets.figures.anomalies import _centres, _degrees, _expected_share, draw_anomalies
+from microstructure_assets.figures.anomalies import _centres, _degrees, _expected_share, _highest, draw_anomalies
 from microstructure_assets.figures.boundaries import draw_weight_boundaries
 from microstructure_assets.figures.canvas import Box, Canvas
-from microstructure_assets.figures.clusters import draw_gmm_clusters
-from microstructure_assets.figures.colours import MISSING, label_palette
+from microstructure_assets.figures.clusters import CRITERIA, _chosen_by, draw_gmm_clusters
+from microstructure_assets.figures.colours import MISSING, label_palette, rgb_from_hex
 from microstructure_assets.figures.components import score_colours
 from microstructure_assets.figures.grid import Grid
 from microstructure_assets.figures.inputs import windows
 from microstructure_assets.figures.layout import map_with_sides
 from microstructure_assets.figures.panels import MapPanel
 from microstructure_assets.figures.render import png
-from microstructure_assets.figures.segmentation import _sizes, draw_segmentation_map
+from microstructure_assets.figures.segmentation import SIDE_GAP, _sizes, draw_segmentation_map
 
 GRID = Grid(0.05, 0.05)
 
@@ -62,6 +62,20 @@ def test_not_trusted_is_greyed_and_no_region_is_pale() -> None:
     trusted[10:] = False
     doubted = pixels(draw_segmentation_map({"region": region, "trusted": trusted}))
     assert (plain != doubted).any(axis=-1).sum() > 20_000
+
+
+def test_anomalies_hide_no_region() -> None:
+    region = np.arange(16).reshape(4, 4).repeat(10, axis=0).repeat(10, axis=1) + 1
+    few, many = (
+        pixels(draw_segmentation_map({"region": region, "anomaly": np.full(region.shape, value)}, grid=GRID))
+        for value in (False, True)
+    )
+    sheet = map_with_sides(960, 1.0, 2, bar=False, side_gap=SIDE_GAP, keys=True)
+    panel = sheet.map_box
+    area = np.s_[round(panel.top) : round(panel.bottom), round(panel.left) : round(panel.right)]
+    np.testing.assert_array_equal(few[area], many[area])
+    own = sheet.sides[0]
+    assert (few != many)[round(own.top) : round(own.bottom), round(own.left) :].any(axis=-1).sum() > 20_000
 
 
 def test_anomalies_centres_and_windows_are_marked() -> None:
@@ -127,11 +141,14 @@ def test_stored_windows_are_brought_into_the_tile() -> None:
         tile = Grid(step, step, 100 * (step or 1), 50 * (step or 1))
         assert (tile.first_row, tile.first_column) == (100, 50)
         for tables in (stored, local):
-            found = windows(tables, tile)
+            found = windows(tables, tile, (7, 4))
             assert found is not None
             np.testing.assert_array_equal(found["y"], [6, np.nan])
             np.testing.assert_array_equal(found["x"], [3, np.nan])
-    assert windows({}, GRID) is None
+            beyond = windows(tables, tile, (6, 4))
+            assert beyond is not None
+            assert np.isnan([*beyond["y"], *beyond["x"]]).all()
+    assert windows({}, GRID, (7, 4)) is None
 
 
 @pytest.mark.parametrize("axis", ["x", "y"])
@@ -174,6 +191,15 @@ def test_the_law_behind_a_threshold_is_found_again() -> None:
     assert _expected_share(anomaly, None, np.zeros(0)) == 0.05
 
 
+def test_far_points_do_not_crush_the_law() -> None:
+    near = np.sort(np.random.default_rng(0).chisquare(10, 900))
+    assert _highest(near, np.array([10.0])) == pytest.approx(np.percentile(near, 99.8) * 1.15)
+    far = np.concatenate([near, np.linspace(100, 2000, 300)])
+    high = _highest(far, np.array([10.0]))
+    assert 60 < high < 120  # a thousandth of the law lies beyond 29.6
+    assert _highest(far, np.zeros(0)) > 1900
+
+
 @given(st.integers(0, 5000), st.integers(1, 60))
 def test_sizes_of_regions(seed: int, largest: int) -> None:
     region = np.random.default_rng(seed).integers(-1, largest, (13, 7)) * (1 + seed % 3 * 10**7)
@@ -199,3 +225,24 @@ def test_the_chosen_number_of_clusters_stands_at_one_place_in_all_criteria() -> 
     assert len(dots) == 3
     places = [np.flatnonzero(red[dot].any(axis=0)).mean() for dot in dots]
     assert np.ptp(places) < 1.5
+
+
+def test_criteria_that_agree_are_all_seen() -> None:
+    k = np.arange(1, 9)
+    same = 9000.0 / k
+    criteria = {"clusters": k, "aic": same, "bic": same, "icl": same, "composite": -same}
+    arrays = {"cluster": np.zeros((9, 9), int), "cluster_count": [8]}
+    picture = pixels(draw_gmm_clusters(arrays, tables={"criteria": criteria}))
+    for name in ("aic", "bic", "icl"):
+        near = np.abs(picture - rgb_from_hex(CRITERIA[name])).max(axis=-1) < 24
+        assert near[100:, 600:].any(axis=0).sum() > 100, name  # below the legend, along most of the curve
+
+
+def test_the_criterion_that_chose_is_named() -> None:
+    k = np.arange(1.0, 6.0)
+    criteria = {"icl": 9 / k + k, "bic": 8 / k + k}
+    assert _chosen_by({**criteria, "composite": -criteria["icl"]}) == "ICL"
+    assert _chosen_by({**criteria, "composite": -criteria["bic"]}) == "BIC"
+    assert _chosen_by({**criteria, "composite": -k}) == "S(K)"
+    assert _chosen_by({**criteria, "composite": k * np.nan}) == ""
+    assert _chosen_by(None) == ""
