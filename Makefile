@@ -20,11 +20,11 @@ $(READY): constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[development]'
-	$(BIN)/python -c 'from kikuchipy.signals import EBSD'  # compiles once, alone: see microstructure_assets_tests/warm.py
+	$(BIN)/python -m microstructure_assets_tests.warm  # compiles once, alone: the file says why
 	touch $(READY)
 
 demo: $(READY)
-	$(BIN)/microstructure twin data/samples/demo.h5 --set rows=100 --set columns=100
+	$(BIN)/microstructure twin data/samples/demo.h5 --overwrite --set rows=100 --set columns=100
 	$(BIN)/microstructure characterize data/samples/demo.h5 --name demo
 
 ui: $(READY)
@@ -36,7 +36,6 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m microstructure_assets_tests.warm
 	$(BIN)/python -m pytest --numprocesses 2
 
 docs: $(READY)

@@ -31,7 +31,9 @@ def commands() -> None:
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--name", help="Name of the scan; default: made of the file's name.")
 @click.option("--instrument", help="Instrument whose settings layer holds.")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting of the scan, e.g. tiling.n=6.")
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting of the scan, e.g. tiling.n=6; it is kept."
+)
 @home_option
 @verbose_option
 def characterize(
@@ -60,19 +62,27 @@ def status(scan: str | None, why: bool, home_path: Path | None) -> None:
 
 
 @commands.command()
-@click.argument("scan")
-@click.argument("changes", nargs=-1, metavar="KEY=VALUE...")
+@click.argument("words", nargs=-1, metavar="SCAN [KEY=VALUE]...")
 @click.option("--tile", help="A tile (t03) or a named region; default: the whole scan.")
+@click.option("--instrument", help="Instead of SCAN: an instrument, for all its scans that say nothing else.")
 @home_option
-def configure(scan: str, changes: tuple[str, ...], tile: str | None, home_path: Path | None) -> None:
+def configure(words: tuple[str, ...], tile: str | None, instrument: str | None, home_path: Path | None) -> None:
     """Change settings of SCAN (KEY=default takes a value back), or list them when none is given."""
-    from microstructure_assets.shell.running import change_settings
-    from microstructure_assets.shell.showing import show_settings, slot_of
+    from microstructure_assets.shell.running import change_instrument, change_settings
+    from microstructure_assets.shell.showing import show_instrument, show_settings, slot_of
 
     home = _home(home_path)
+    if instrument is not None:
+        if tile is not None:
+            raise click.UsageError("--tile and --instrument: give one of them")
+        change_instrument(home, instrument, _pairs(words)) if words else show_instrument(home, instrument)
+        return
+    if not words:
+        raise click.UsageError("SCAN is missing: which scan's settings? (`microstructure status` lists the scans)")
+    scan, *changes = words
     slot = slot_of(home, scan, tile)
     if changes:
-        change_settings(home, scan, slot, _pairs(changes))
+        change_settings(home, scan, slot, _pairs(tuple(changes)))
     else:
         show_settings(home, scan, slot)
 
@@ -93,7 +103,7 @@ def path(scan: str, asset: str, tile: str | None, part: str | None, home_path: P
 
 
 @commands.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--form",
     type=click.Choice(["h5", "tiff"]),
@@ -103,11 +113,19 @@ def path(scan: str, asset: str, tile: str | None, part: str | None, home_path: P
 )
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting of the twin; --list shows all.")
 @click.option("--list", "list_settings", is_flag=True, help="List the twin's settings and stop.")
-def twin(path: Path, form: Literal["h5", "tiff"], changes: tuple[str, ...], list_settings: bool) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace a twin that is there.")
+def twin(
+    path: Path | None, form: Literal["h5", "tiff"], changes: tuple[str, ...], list_settings: bool, overwrite: bool
+) -> None:
     """Simulate a scan with known truth and write it to PATH."""
     from microstructure_assets.shell.twins import show_twin_settings, write_twin
 
-    show_twin_settings() if list_settings else write_twin(path, form, _pairs(changes))
+    if list_settings:
+        show_twin_settings()
+    elif path is None:
+        raise click.UsageError("PATH is missing: where is the twin to be written? (--list shows the settings)")
+    else:
+        write_twin(path, form, _pairs(changes), overwrite=overwrite)
 
 
 @commands.group()
@@ -169,7 +187,7 @@ def query(sql: str, home_path: Path | None) -> None:
     show_default=True,
     help="The UI has no log-in: keep it on this machine or behind a proxy.",
 )
-@click.option("--port", default=3000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=3000, show_default=True)
 @home_option
 def ui(host: str, port: int, home_path: Path | None) -> None:
     """Start the web UI and the daemon."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from microstructure_assets.assets.lane import MakingFailed
 from microstructure_assets.assets.settings import report_settings
 from microstructure_assets.automation.under_way import PROCESS_TAG, this_process
 from microstructure_assets.partitions import scan_partitions, tile_key
@@ -39,6 +40,7 @@ def stale_reasons(recipes: Recipes, per: str, artifacts: Sequence[str]) -> dict[
 def run_stages(context: dg.OpExecutionContext, home: HomeResource) -> None:
     """Run the stages of one scan one after another, each as a child run in this process, but not the current ones."""
     scan, store = context.partition_key, home.store()
+    store.sweep()
     graph = _definitions(home).resolve_implicit_global_asset_job_def()
     for per, artifacts in STAGES:
         recipes = Recipes(store, scan)
@@ -119,7 +121,7 @@ class JobFailed(RuntimeError):
     """A job failed; the cause is the error of the step."""
 
 
-def run_characterize(instance: dg.DagsterInstance, scan: str, log_level: str = "CRITICAL") -> str:
+def run_characterize(instance: dg.DagsterInstance, scan: str, log_level: str = "CRITICAL") -> frozenset[str]:
     """Run `characterize` of one scan in this process; the same job as the UI's button.
 
     Parameters
@@ -132,8 +134,8 @@ def run_characterize(instance: dg.DagsterInstance, scan: str, log_level: str = "
 
     Returns
     -------
-    str
-        The run's id.
+    frozenset of str
+        Ids of the run and of those of its stages.
 
     Raises
     ------
@@ -152,7 +154,8 @@ def run_characterize(instance: dg.DagsterInstance, scan: str, log_level: str = "
         raise JobStopped from error
     except Exception as error:
         raise JobFailed("a step failed") from root_cause(error)
-    return str(result.run_id)
+    stages = instance.get_run_ids(dg.RunsFilter(tags={PARENT_RUN_TAG: result.run_id}))
+    return frozenset([result.run_id, *stages])
 
 
 def _definitions(home: HomeResource) -> dg.Definitions:
@@ -163,8 +166,8 @@ def _definitions(home: HomeResource) -> dg.Definitions:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """The first error of a chain."""
-    while error.__cause__ is not None:
+    """The first error of a chain, or the one that names the artifact that it kept from being made."""
+    while error.__cause__ is not None and not isinstance(error, MakingFailed):
         error = error.__cause__
     return error
 

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 from pydantic import Field, create_model
 
 from microstructure_assets.settings import settings_groups
@@ -48,8 +49,11 @@ def changes_of(form: dg.Config) -> dict[str, str]:
     return {name.replace("__", "."): value for name, value in values.items() if "__" in name and value != ""}
 
 
-def open_instance(home: Home) -> dg.DagsterInstance:
+def open_instance(home: Home, *, capture_output: bool = True) -> dg.DagsterInstance:
     """Dagster's instance of a home, in this process and for its children.
+
+    Without ``capture_output`` what runs print goes to the terminal instead of Dagster's logs: its capture takes the
+    terminal away, and with it the progress bars.
 
     The first one is made under a lock: several first starts at once would leave SQLite's schema broken for good.
     """
@@ -57,7 +61,10 @@ def open_instance(home: Home) -> dg.DagsterInstance:
     os.environ[HOME_VARIABLE] = str(home.root)
     os.environ["DAGSTER_HOME"] = str(home.dagster)
     with home.lock("instance"):
-        instance = dg.DagsterInstance.from_config(str(home.dagster))
+        nowhere = {"module": "dagster.core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+        instance = dg.DagsterInstance.from_ref(
+            InstanceRef.from_dir(str(home.dagster), overrides=None if capture_output else {"compute_logs": nowhere})
+        )
         # The event log's schema is made at its first use, so it is used while the lock is held.
         instance.get_dynamic_partitions("scan")
         instance.all_asset_keys()

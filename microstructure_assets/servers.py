@@ -4,34 +4,62 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Sequence
 
+from microstructure_assets.errors import InputError
 from microstructure_assets.store.home import HOME_VARIABLE, Home, project_root
+
+STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def serve(home: Home, host: str, port: int) -> int:
     """Run webserver and daemon until one ends or the user stops them; return the exit code.
 
-    Without the daemon, sensors and backfills do nothing, so neither runs alone.
+    Without the daemon, sensors and backfills do nothing, so neither runs alone. Stopped means Ctrl-C, a closed
+    terminal or the system's request to end: in each case both end with this process.
+
+    Raises
+    ------
+    InputError
+        If another program has the port.
     """
+    _check_free(host, port)
     environment = {**os.environ, HOME_VARIABLE: str(home.root), "DAGSTER_HOME": str(home.dagster)}
     location = code_location()
     commands = (
         [sys.executable, "-m", "dagster_webserver", "-h", host, "-p", str(port), *location],
         [sys.executable, "-m", "dagster._daemon", "run", *location],
     )
+    asked = threading.Event()
+    # A handler that raised could do so between the start of a server and its entry in the list.
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in STOPPING_SIGNALS}
     processes = [start(command, environment) for command in commands]
     try:
-        while all(process.poll() is None for process in processes):
-            time.sleep(0.5)
+        while not asked.wait(0.5) and all(process.poll() is None for process in processes):
+            pass
         return next((process.returncode for process in processes if process.poll() is not None), 0)
-    except KeyboardInterrupt:
-        return 0
     finally:
         stop(processes)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _check_free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as own:
+        # As the server will: a port that a server left a moment ago is free.
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            own.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"{host}:{port}: the web UI cannot listen there ({error.strerror or error}); "
+                "another one may be running; end it, or give another --port"
+            ) from error
 
 
 def code_location() -> list[str]:

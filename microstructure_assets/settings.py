@@ -7,9 +7,9 @@ collects them, so that the store, the command line and the launchpad forms see o
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Annotated, Any, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from microstructure_assets.errors import InputError
 
@@ -72,11 +72,14 @@ def parse_setting(name: str, value: Any) -> tuple[str, Any]:
         known = [f"{group}.{key}" for group, model in groups.items() for key in model.model_fields]
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         raise SettingsError(f"unknown setting {name!r}; nearest: {', '.join(near) if near else 'none'}")
-    if isinstance(value, str) and value.strip().lower() in {"none", "null"}:
+    info = groups[group_name].model_fields[field]
+    optional = type(None) in get_args(info.annotation)
+    if optional and isinstance(value, str) and value.strip().lower() in {"none", "null"}:
         value = None
     try:
-        model = groups[group_name](**{field: value})
+        # The field alone: what it must not contradict may be changed in the same breath.
+        adapter: TypeAdapter[Any] = TypeAdapter(cast("Any", Annotated[info.annotation, info]))
+        return name, adapter.validate_python(value)
     except ValidationError as error:
         detail = error.errors()[0]
         raise SettingsError(f"setting {name}: found {value!r}; {detail['msg']}") from error
-    return name, getattr(model, field)

@@ -1,55 +1,78 @@
 """Code versions are declared; this watches the code behind them.
 
-`python -m microstructure_assets_tests.code_versions accept "why the numbers stay"` records the code as it is now.
+`python -m microstructure_assets_tests.code_versions accept "what changed"` records the code as it is now. It wants a
+raised `code_version` of every artifact whose code changed, or `--no-numerical-change` in front of the words, which then
+say why the numbers stay.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.metadata
 import json
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from microstructure_assets.store.contract import ARTIFACTS, ArtifactSpec
+from microstructure_assets.assets import patterns, reports, segmentation, tiles
+from microstructure_assets.store.contract import ARTIFACTS
+from microstructure_assets.store.specs import ArtifactSpec
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "microstructure_assets"
 RECORD = Path(__file__).with_name("code_versions.json")
 # Rooms that hold no arithmetic: what they do is part of the key (settings), or of the store's own tests.
-NOT_WATCHED = {"store", "settings", "progress", "figures"}
+NOT_WATCHED = {"store", "settings", "progress", "errors"}
+# Pictures are content of pages only.
+NOT_WATCHED_BUT_FOR_PAGES = {"figures"}
+# Libraries that check and steer, but compute nothing.
+NOT_COMPUTING = {"pydantic", "threadpoolctl"}
+FILLERS = {
+    artifact: maker.fill
+    for module in (patterns, tiles, segmentation, reports)
+    for maker in module.MAKERS
+    for artifact in maker.artifacts
+}
 
 
-def closure(names: tuple[str, ...]) -> list[Path]:
-    """The files of the modules and of all that they import from the project's watched rooms."""
-    found: set[Path] = set()
-    pending = [f"{PACKAGE}.{name}" for name in names]
-    while pending:
-        path = module_file(pending.pop())
-        if (
-            path is None
-            or path in found
-            or path.relative_to(ROOT / PACKAGE).parts[0].removesuffix(".py") in NOT_WATCHED
-        ):
-            continue
-        found.add(path)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                pending += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            elif isinstance(node, ast.Import):
-                pending += [alias.name for alias in node.names]
-    return sorted(found)
+class Name(NamedTuple):
+    """A definition at the top of a module: a function, a class or a constant."""
+
+    module: str
+    name: str
 
 
-def module_file(name: str) -> Path | None:
-    """The file of a module of the project."""
-    path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
-    return path if name.startswith(f"{PACKAGE}.") and path.is_file() else None
+class Module:
+    """What a module defines at its top, and what it imports there.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.definitions: dict[str, ast.stmt] = {}
+        self.imports: dict[str, Name] = {}
+        for node in _without_docstrings(ast.parse(path.read_text(encoding="utf-8"))).body:
+            for inner in node.body if isinstance(node, ast.If) else [node]:
+                self._add(inner)
+
+    def _add(self, node: ast.stmt) -> None:
+        self.imports.update(imported(node))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            self.definitions[node.name] = node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            self.definitions.update({item.id: node for item in ast.walk(node) if _is_target(item)})
 
 
-def normalised(path: Path) -> str:
-    """The syntax tree of a file without docstrings, comments, annotations' layout or line numbers."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def _is_target(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if (
@@ -60,16 +83,77 @@ def normalised(path: Path) -> str:
             and isinstance(body[0].value.value, str)
         ):
             del body[0]
-    return ast.dump(tree)
+    return tree
+
+
+def imported(node: ast.AST) -> dict[str, Name]:
+    """What an import statement binds: a module as a name without words after the last dot."""
+    if isinstance(node, ast.Import):
+        return {alias.asname or alias.name.partition(".")[0]: Name(alias.name, "") for alias in node.names}
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return {alias.asname or alias.name: Name(node.module, alias.name) for alias in node.names}
+    return {}
+
+
+@cache
+def read_module(name: str) -> Module | None:
+    """A module of the project; None for another one."""
+    path = ROOT.joinpath(*name.split(".")).with_suffix(".py")
+    return Module(path) if name.startswith(f"{PACKAGE}.") and path.is_file() else None
+
+
+def closure(spec: ArtifactSpec) -> tuple[dict[Name, ast.stmt], set[str]]:
+    """Every definition that the function that fills an artifact reaches, and the libraries that they import."""
+    skipped = NOT_WATCHED | (set() if spec.form == "page" else NOT_WATCHED_BUT_FOR_PAGES)
+    filler = FILLERS[spec.name]
+    found: dict[Name, ast.stmt] = {}
+    libraries: set[str] = set()
+    pending = [Name(filler.__module__, filler.__name__)]
+    while pending:
+        name = pending.pop()
+        parts = name.module.split(".")
+        if parts[0] != PACKAGE:
+            libraries.add(parts[0])
+        elif name not in found and not skipped.intersection([*parts[1:2], name.name if len(parts) == 1 else ""]):
+            pending += list(_reached(name, found))
+    return found, libraries
+
+
+def _reached(name: Name, found: dict[Name, ast.stmt]) -> Iterator[Name]:
+    """Note the definition of a name and give the names that stand in it; all of a module where a module is meant."""
+    module, inner = read_module(name.module), read_module(f"{name.module}.{name.name}")
+    if inner is not None:
+        yield from (Name(f"{name.module}.{name.name}", item) for item in inner.definitions)
+    elif module is not None and name.name in module.definitions:
+        node = found[name] = module.definitions[name.name]
+        known = dict(module.imports)
+        for item in ast.walk(node):
+            known.update(imported(item))
+            yield from imported(item).values()
+        for item in ast.walk(node):
+            word = item.id if isinstance(item, ast.Name) else ""
+            if word in known:
+                yield known[word]
+            elif word in module.definitions:
+                yield Name(name.module, word)
+    elif module is not None and name.name in module.imports:
+        yield module.imports[name.name]
 
 
 def code_hash(spec: ArtifactSpec) -> str:
-    """Hash of the code that decides an artifact's content."""
+    """Hash of the code that decides an artifact's content, without docstrings, comments and layout."""
     digest = hashlib.sha256()
-    for path in closure(spec.modules):
-        digest.update(str(path.relative_to(ROOT)).encode())
-        digest.update(normalised(path).encode())
+    for name, node in sorted(closure(spec)[0].items()):
+        digest.update(f"{name.module}:{name.name}".encode())
+        digest.update(ast.unparse(node).encode())
     return digest.hexdigest()[:16]
+
+
+def libraries(spec: ArtifactSpec) -> set[str]:
+    """Distributions of the libraries that compute an artifact, as the code imports them."""
+    distributions = importlib.metadata.packages_distributions()
+    names = closure(spec)[1] - set(sys.stdlib_module_names) - NOT_COMPUTING
+    return {distributions[name][0].lower() for name in names}
 
 
 def present() -> dict[str, dict[str, str]]:
@@ -77,17 +161,30 @@ def present() -> dict[str, dict[str, str]]:
     return {spec.name: {"code_version": spec.code_version, "code_hash": code_hash(spec)} for spec in ARTIFACTS}
 
 
-def accept(why: str) -> None:
-    """Record the code as it is now."""
-    before = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {"artifacts": {}, "accepted": []}
-    now = present()
-    changed = [name for name in now if before["artifacts"].get(name) != now[name]]
+def accept(why: str, no_numerical_change: bool = False, record: Path = RECORD) -> None:
+    """Record the code as it is now.
+
+    Raises
+    ------
+    SystemExit
+        If the code of an artifact changed, but neither its version, nor is it said that the numbers stay.
+    """
+    before = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {"artifacts": {}, "accepted": []}
+    known, now = before["artifacts"], present()
+    changed = [name for name in now if known.get(name) != now[name]]
+    kept = [name for name in changed if name in known and known[name]["code_version"] == now[name]["code_version"]]
+    if kept and not no_numerical_change:
+        sys.exit(
+            f"the code behind {', '.join(kept)} changed, but no version was raised: raise code_version in "
+            "store/contract.py, or accept with --no-numerical-change and say why the numbers stay"
+        )
     if changed:
-        before["accepted"].append({"artifacts": changed, "why": why})
-    RECORD.write_text(json.dumps({**before, "artifacts": now}, indent=1) + "\n", encoding="utf-8")
+        before["accepted"].append({"artifacts": changed, "no_numerical_change": kept, "why": why})
+    record.write_text(json.dumps({**before, "artifacts": now}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] != "accept" or not sys.argv[2].strip():
+    arguments = [word for word in sys.argv[1:] if word != "--no-numerical-change"]
+    if len(arguments) != 2 or arguments[0] != "accept" or not arguments[1].strip():
         sys.exit(__doc__)
-    accept(sys.argv[2])
+    accept(arguments[1], no_numerical_change="--no-numerical-change" in sys.argv)

@@ -23,3 +23,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 def store(home: Home) -> Store:
     """The store of the fresh home."""
     return Store(home)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where nothing passed: parallel workers that all crash otherwise end in "no tests ran" and success."""
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    distributed_worker = hasattr(session.config, "workerinput")
+    if reporter is None or distributed_worker or session.config.option.collectonly:
+        return
+    if session.exitstatus == pytest.ExitCode.OK and not reporter.stats.get("passed"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -26,6 +26,7 @@ LEVELS = [
     {"figures"},
     {"methods", "networks", "simulation"},
     {"acquisition"},
+    {"results"},
     {"store"},
     {"settings", "progress", "errors"},
 ]
@@ -87,7 +88,7 @@ def test_every_package_says_what_belongs_there() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_file_stays_readable(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 350
 
 
 def test_definitions_import_without_environment_network_home_or_heavy_libraries(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
 from microstructure_assets.cli import commands
+from microstructure_assets.errors import InputError
 from microstructure_assets.store.home import Home
 
 
@@ -43,9 +46,32 @@ def test_malformed_words_are_usage_errors_that_show_the_form(shell: CliRunner, w
 
 
 def test_the_twins_settings_are_listed(shell: CliRunner) -> None:
-    done = shell.invoke(commands, ["twin", "unused.h5", "--list"])
+    done = shell.invoke(commands, ["twin", "--list"])
     assert done.exit_code == 0
     assert "noise_nu" in done.output
+
+
+def test_a_file_that_is_no_twin_is_never_overwritten(shell: CliRunner, tmp_path: Path) -> None:
+    scan = tmp_path / "precious.h5"
+    scan.write_bytes(b"measured")
+    for words in (["twin", str(scan)], ["twin", str(scan), "--overwrite"]):
+        done = shell.invoke(commands, words)
+        assert isinstance(done.exception, InputError)
+        assert "is no twin" in str(done.exception)
+    assert scan.read_bytes() == b"measured"
+    assert shell.invoke(commands, ["twin"]).exit_code == 2
+
+
+def test_a_twin_is_overwritten_on_demand_only(shell: CliRunner, tmp_path: Path) -> None:
+    path = tmp_path / "twin.h5"
+    words = ["twin", str(path), "--set", "rows=3", "--set", "columns=4", "--set", "detector_height_px=8"]
+    words += ["--set", "detector_width_px=8"]
+    assert shell.invoke(commands, words).exit_code == 0
+    first = path.read_bytes()
+    assert "--overwrite" in str(shell.invoke(commands, words).exception)
+    assert path.read_bytes() == first
+    assert shell.invoke(commands, [*words, "--set", "seed=5", "--overwrite"]).exit_code == 0
+    assert path.read_bytes() != first
 
 
 def test_every_command_has_a_help_text(shell: CliRunner) -> None:

@@ -17,11 +17,11 @@ pca_scores             scan|tile tiles         analysis_tiling preprocessed_patt
 preprocessed_patterns  scan      patterns      scan_manifest scan_settings
 reference_windows      scan|tile tiles         anomalies gmm_clusters pca_scores preprocessed_patterns tile_settings
 scan_manifest          scan      patterns      scan_settings
-scan_report            scan      reports       analysis_tiling pattern_quality pattern_subspace pca_scores scan_manifest scan_settings segmentation_map
+scan_report            scan      reports       analysis_tiling anomalies cnmf_weights gmm_clusters pattern_quality pattern_subspace pca_scores preprocessed_patterns reference_windows scan_manifest scan_settings segmentation_map weight_boundaries
 scan_settings          scan      settings
-segmentation_map       scan      segmentation  analysis_tiling anomalies cnmf_weights gmm_clusters preprocessed_patterns scan_settings weight_boundaries
+segmentation_map       scan      segmentation  analysis_tiling anomalies gmm_clusters pca_scores preprocessed_patterns scan_settings weight_boundaries
 tile_settings          scan|tile settings
-weight_boundaries      scan|tile tiles         cnmf_weights tile_settings
+weight_boundaries      scan|tile tiles         cnmf_weights gmm_clusters tile_settings
 """  # noqa: E501
 
 

@@ -1,6 +1,5 @@
 """One lane of assets from the contract: specs with dependencies and versions, the loop that makes and records."""
 
-import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,19 +9,45 @@ import dagster as dg
 
 from microstructure_assets import progress
 from microstructure_assets.assets.views import ScanView, TileView
-from microstructure_assets.automation.conditions import INCREMENTAL
+from microstructure_assets.automation.conditions import incremental
+from microstructure_assets.errors import InputError
 from microstructure_assets.figures.render import as_markdown
 from microstructure_assets.partitions import scan_partitions, split_key, tile_key, tile_partitions
 from microstructure_assets.resources import HomeResource
 from microstructure_assets.store.content import hash_json
-from microstructure_assets.store.contract import ArtifactSpec, artifact_spec
+from microstructure_assets.store.contract import artifact_spec
 from microstructure_assets.store.draft import Draft
+from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.names import SLOTS, ScanName, Slot
+from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.scans import ScanRegistry
+from microstructure_assets.store.specs import ArtifactSpec
 from microstructure_assets.store.store import Outcome, Store
 from microstructure_assets.store.tiles import TileUnknown
 
 SETTINGS_ASSET = {"scan": "scan_settings", "tile": "tile_settings"}
+
+
+class MakingFailed(RuntimeError):
+    """An artifact could not be made; the message names scan, artifact and tile, the cause is the error itself."""
+
+
+class MakingRefused(MakingFailed, InputError):
+    """An artifact could not be made of what the user gave."""
+
+
+def failure(scan: str, slot: str | None, artifacts: Sequence[str], error: Exception) -> MakingFailed:
+    """What is raised of an error in making artifacts."""
+    place = f"scan {scan}" + (f", tile {slot}" if slot else "")
+    refused = isinstance(error, InputError | FileNotFoundError | PermissionError)
+    words = str(error) if refused else f"{type(error).__name__}: {error}"
+    return (MakingRefused if refused else MakingFailed)(f"{', '.join(artifacts)} of {place}: {words}")
+
+
+def together(failures: Sequence[MakingFailed]) -> MakingFailed:
+    """The first failure, with how many more there were."""
+    first, more = failures[0], len(failures) - 1
+    return type(first)(f"{first} (and {more} more failed, see the log)" if more else str(first))
 
 
 @dataclass(frozen=True)
@@ -62,34 +87,63 @@ def lane(name: str, group: str, makers: Sequence[Maker]) -> dg.AssetsDefinition:
         recorder = Recorder(context, home.store(), names)
         keys = in_order(recorder.store, context.partition_keys)
         with progress.bar(group, len(keys) * len(chosen)) as bar:
-            for key in keys:
-                run_makers(recorder, key, chosen, selected, bar)
+            failures = [failed for key in keys if (failed := run_makers(recorder, key, chosen, selected, bar))]
         recorder.summarise()
+        if failures:
+            raise together(failures) from failures[0].__cause__
         return
         yield
 
     return body
 
 
-def run_makers(recorder: "Recorder", key: str, makers: Sequence[Maker], selected: set[str], bar: progress.Bar) -> None:
-    """Make and record the selected artifacts of one partition."""
+def run_makers(
+    recorder: "Recorder", key: str, makers: Sequence[Maker], selected: set[str], bar: progress.Bar
+) -> MakingFailed | None:
+    """Make and record the selected artifacts of one partition; an error is given back, so that the others go on."""
     scan, slot = split_key(key)
-    view = TileView(recorder.store, scan, slot) if slot else ScanView(recorder.store, scan)
-    for maker in makers:
+    for done, maker in enumerate(makers):
         wanted = [artifact for artifact in maker.artifacts if artifact in selected]
-        try:
-            recipes = [view.recipes.recipe(artifact, slot) for artifact in wanted]
-        except TileUnknown as unknown:
-            recorder.context.log.info(f"{key}: left alone, {unknown}")
-            bar.update(len(makers))
-            return
         started = time.perf_counter()
-        fill = functools.partial(maker.fill, view)
-        origin = {"run_id": recorder.context.run.run_id}
-        outcomes = recorder.store.materialise_together(scan, slot, recipes, fill, origin)
+        try:
+            outcomes = make(recorder.store, scan, slot, maker, wanted, {"run_id": recorder.context.run.run_id})
+        except MakingFailed as failed:
+            bar.update(len(makers) - done)
+            if isinstance(failed.__cause__, TileUnknown):
+                recorder.context.log.info(f"{key}: left alone, {failed.__cause__}")
+                return None
+            recorder.context.log.error(str(failed))
+            return failed
         for artifact, outcome in outcomes.items():
             recorder.record(key, artifact, outcome, time.perf_counter() - started)
         bar.update(1)
+    return None
+
+
+def make(
+    store: Store, scan: str, slot: str | None, maker: Maker, wanted: Sequence[str], origin: Mapping[str, Any]
+) -> dict[str, Outcome]:
+    """Make what one maker makes of a scan or tile, of what its recipes say once the locks are held.
+
+    Raises
+    ------
+    MakingFailed
+        If anything goes wrong; the cause is the error itself.
+    """
+
+    def plan() -> list[Recipe]:
+        recipes = Recipes(store, scan)
+        return [recipes.recipe(artifact, slot) for artifact in wanted]
+
+    def fill(recipes: Sequence[Recipe], drafts: Mapping[str, Draft]) -> None:
+        registered = ScanRegistry(store.home).get(scan)
+        view = ScanView(store, registered, tuple(recipes))
+        maker.fill(TileView(store, registered, tuple(recipes), slot) if slot else view, drafts)
+
+    try:
+        return store.materialise_together(scan, slot, wanted, plan, fill, origin)
+    except Exception as error:
+        raise failure(scan, slot, wanted, error) from error
 
 
 class Recorder:
@@ -148,7 +202,7 @@ def _asset_spec(spec: ArtifactSpec, group: str) -> dg.AssetSpec:
         owners=["team:microscopy"],
         skippable=True,
         partitions_def=tile_partitions if spec.per == "tile" else scan_partitions,
-        automation_condition=INCREMENTAL,
+        automation_condition=incremental(group),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,36 +14,36 @@ from microstructure_assets.assets.views import ScanView
 from microstructure_assets.figures.gallery import DRAWERS
 from microstructure_assets.figures.render import png
 from microstructure_assets.figures.report import ArtifactRow, Fact, ScanReport, Section, Table, render_report
-from microstructure_assets.store.contract import ARTIFACTS, TILE_ARTIFACTS
+from microstructure_assets.settings import settings_groups
 from microstructure_assets.store.draft import Draft
+from microstructure_assets.store.recipes import Recipes
+from microstructure_assets.store.tiles import tiling_tiles
 
-SOFTWARE = ("microstructure-assets", "dagster", "kikuchipy", "numpy", "scikit-learn", "scipy", "numba", "zarr")
 RAW_FILES_SHOWN = 20
 LARGEST_REGIONS_SHOWN = 10
 
 
 def fill_scan_report(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     """Collect what stands and render the page."""
-    facts = collect_facts(view)
-    newest = max(head.created for name in _scan_artifacts() if (head := view.store.head(view.scan_name, name)))
+    facts, rows = collect_facts(view), provenance(view)
     report = ScanReport(
         scan=view.scan_name,
-        created=datetime.datetime.fromisoformat(newest).strftime("%-d %B %Y, %H:%M UTC"),
+        created=datetime.datetime.fromisoformat(max(row.made for row in rows)).strftime("%-d %B %Y, %H:%M UTC"),
         headline=headline(facts),
         summary=summary(facts),
         sections=sections(view, facts),
         distrust=distrust(facts),
-        artifacts=provenance(view),
+        artifacts=rows,
         raw_files=raw_files(view),
-        software=tuple((name, importlib.metadata.version(name)) for name in SOFTWARE),
-        about=about(view.manifest, facts),
+        software=tuple(view.recipes[0].libraries.items()),
+        about=about(view.read("scan_manifest").document(), facts),
     )
     drafts["scan_report"].page(render_report(report))
 
 
 def collect_facts(view: ScanView) -> dict[str, Any]:
     """Every figure that the sentences use, gathered from the artifacts."""
-    tiles = view.recipes.tiles(regions=False)
+    tiles = list(tiling_tiles(view.read("analysis_tiling")))
     gathered = {
         name: [view.read(artifact, tile).attributes[name] for tile in tiles]
         for artifact, name in (
@@ -93,8 +93,8 @@ def summary(facts: Mapping[str, Any]) -> tuple[str, ...]:
         f"{facts['mean_diameter_um']:.3g} {unit} ({facts['area_weighted_diameter_um']:.3g} {unit} weighted by area).",
         f"It was analysed in {n} × {n} regions of interest (ROIs), with {facts['clusters_mean']:.1f} clusters per ROI "
         f"on average, found on {facts['components_mean']:.1f} principal components.",
-        f"{100 * facts['anomaly_share']:.1f} % of the points lie beyond the 95 % quantile of their cluster; "
-        "5 % would by chance alone.",
+        f"{100 * facts['anomaly_share']:.1f} % of the points lie beyond the 95 % quantile of their cluster: 5 % of "
+        "the pure points by chance, and most of those that the beam mixes at boundaries.",
     )
 
 
@@ -141,16 +141,16 @@ def sections(view: ScanView, facts: Mapping[str, Any]) -> tuple[Section, ...]:
 def _tiling_picture(view: ScanView) -> bytes:
     arrays = {"band_contrast": view.read("pattern_quality").array("band_contrast")}
     tables = {"tiles": view.read("analysis_tiling").table("tiles"), "regions": _regions_table(view)}
-    return png(DRAWERS["analysis_tiling"](arrays, tables=tables, grid=view.grid, heading=view.heading))
+    return png(DRAWERS["analysis_tiling"](arrays, tables=tables, grid=view.grid))
 
 
 def _regions_table(view: ScanView) -> dict[str, np.ndarray]:
-    regions = list(view.scan.regions.items())
+    regions = list(view.facts["regions"].items())
     bounds = ("row_start", "row_stop", "column_start", "column_stop")
     return {
         "slot": np.asarray([slot for slot, _ in regions], dtype=object),
-        "name": np.asarray([region.name for _, region in regions], dtype=object),
-        **{name: np.asarray([getattr(region, name) for _, region in regions], dtype=np.int64) for name in bounds},
+        "name": np.asarray([region["name"] for _, region in regions], dtype=object),
+        **{name: np.asarray([region[name] for _, region in regions], dtype=np.int64) for name in bounds},
     }
 
 
@@ -165,8 +165,9 @@ EXAMPLES = (
 
 
 def _example(view: ScanView, artifact: str, title: str, caption: str) -> Section:
-    tiles = view.recipes.tiles(regions=False)
-    tile = tiles[len(tiles) // 2]
+    tiles = list(tiling_tiles(view.read("analysis_tiling")))
+    side = math.isqrt(len(tiles))
+    tile = tiles[side // 2 * side + side // 2]
     where = f"Tile {tile}, in the middle of {len(tiles)}; the others are in the web UI." if len(tiles) > 1 else ""
     return Section(title, (where,) if where else (), view.read(artifact, tile).figure(), f"{caption} (tile {tile})")
 
@@ -213,25 +214,22 @@ def distrust(facts: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def provenance(view: ScanView) -> tuple[ArtifactRow, ...]:
-    """A row per artifact."""
+    """A row per artifact that stands, as the fact `provenance` of the recipe has it."""
     rows = []
-    in_force = view.recipes.layers.in_force
-    for spec in ARTIFACTS:
-        for tile in view.recipes.tiles() if spec.per == "tile" else [None]:
-            head = view.store.head(view.scan_name, spec.name, tile)
-            if head is None or spec.name == "scan_report":
-                continue
-            layers = in_force(view.scan_name, tile, view.scan.instrument)
-            changed = tuple(
-                f"{name} = {value}"
-                for name, value in head.recipe["settings"].items()
-                if layers[name].layer != "default"
-            )
-            version = str(head.recipe["code_version"])
-            rows.append(
-                ArtifactRow(spec.name, head.content_hash, version, head.created, head.reason, changed, tile or "")
-            )
+    for name, tile, head in Recipes(view.store, view.scan_name).standing():
+        settings = head.recipe["settings"].items()
+        changed = tuple(f"{key} = {value}" for key, value in settings if value != default(key))
+        made = str(view.store.read(view.scan_name, name, tile).record["created"])
+        version = str(head.recipe["code_version"])
+        rows.append(ArtifactRow(name, head.content_hash, version, made, head.reason, changed, tile or ""))
     return tuple(rows)
+
+
+def default(setting: str) -> Any:
+    """The default of a setting, by its full name; none of one that there is no more."""
+    group, _, field = setting.partition(".")
+    known = getattr(settings_groups().get(group), "model_fields", {}).get(field)
+    return known.default if known else None
 
 
 def raw_files(view: ScanView) -> tuple[tuple[str, str], ...]:
@@ -239,7 +237,8 @@ def raw_files(view: ScanView) -> tuple[tuple[str, str], ...]:
     table = view.read("scan_manifest").table("files")
     rows = [(str(path), str(digest)) for path, digest in zip(table["path"], table["sha256"], strict=True)]
     more = len(rows) - RAW_FILES_SHOWN
-    rest = [(f"and {more:,} more, listed in the manifest", view.manifest["raw_files"]["hash"])] if more > 0 else []
+    digest = view.read("scan_manifest").document()["raw_files"]["hash"]
+    rest = [(f"and {more:,} more, listed in the manifest", digest)] if more > 0 else []
     return tuple(rows[:RAW_FILES_SHOWN] + rest)
 
 
@@ -279,8 +278,6 @@ def _largest_regions(table: Mapping[str, np.ndarray], unit: str) -> Table:
     return Table(("region", "points", f"diameter [{unit}]", f"centre x, y [{unit}]"), rows)
 
 
-def _scan_artifacts() -> list[str]:
-    return [spec.name for spec in ARTIFACTS if spec not in TILE_ARTIFACTS and spec.name != "scan_report"]
+MAKERS = (Maker(("scan_report",), fill_scan_report),)
 
-
-report_lane = lane("reports", "reports", (Maker(("scan_report",), fill_scan_report),))
+report_lane = lane("reports", "reports", MAKERS)

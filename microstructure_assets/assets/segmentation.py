@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +12,13 @@ from microstructure_assets import progress
 from microstructure_assets.assets.lane import Maker, lane
 from microstructure_assets.assets.views import ScanView, StoredPatterns
 from microstructure_assets.store.draft import Draft
-from microstructure_assets.store.tiles import tile_of
+from microstructure_assets.store.tiles import tiling_tiles
+
+if TYPE_CHECKING:
+    from microstructure_assets.methods.binning import PatternBlocks
 
 PROGRESS_UNITS = 100
+LEAST_NOISE_VARIANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,7 @@ def gather_tiles(view: ScanView) -> TileMaps:
     cluster = np.full(view.grid_shape, -1, dtype=np.int32)
     anomaly, boundary = np.zeros(view.grid_shape, dtype=np.uint8), np.zeros(view.grid_shape, dtype=np.uint8)
     noises, first = [], 0
-    for slot in view.recipes.tiles(regions=False):
-        tile = tile_of(view.store, view.scan, slot)
+    for slot, tile in tiling_tiles(view.read("analysis_tiling")).items():
         gmm = view.read("gmm_clusters", slot)
         labels, rois, counts = gmm.array("cluster"), gmm.array("roi"), gmm.array("cluster_count")
         area = (
@@ -58,12 +62,14 @@ def gather_tiles(view: ScanView) -> TileMaps:
 
 def fill_segmentation_map(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     """Stitch the tiles' clusters to regions."""
+    from microstructure_assets.methods.binning import binning_factor
     from microstructure_assets.methods.stitching import stitch
 
     tiles, settings = gather_tiles(view), view.settings("stitching")
     step_y, step_x = view.steps_um
+    patterns, noise = _stitched_patterns(view, tiles.noise_variance)
     with progress.bar("stitching", PROGRESS_UNITS) as bar:
-        stitched = stitch(_zero_mean(view), tiles.cluster, tiles.noise_variance, settings, progress=_told_to(bar))
+        stitched = stitch(patterns, tiles.cluster, noise, settings, progress=_told_to(bar))
     regions = dict(stitched.regions)
     area = regions["point_count"] * step_y * step_x
     table = {
@@ -100,7 +106,8 @@ def fill_segmentation_map(view: ScanView, drafts: Mapping[str, Draft]) -> None:
             "beam_y_points": stitched.beam_y,
             "beam_x_points": stitched.beam_x,
             "typical_contrast": stitched.typical_contrast,
-            "noise_over_signal": _ratio(np.sqrt(tiles.noise_variance), stitched.typical_contrast),
+            "noise_over_signal": _ratio(np.sqrt(noise), stitched.typical_contrast),
+            "detector_binning": binning_factor(view.patterns.pattern_shape),
         },
     )
 
@@ -122,9 +129,18 @@ class ZeroMeanPatterns:
         return np.asarray(patterns - patterns.mean(axis=2, keepdims=True))
 
 
-def _zero_mean(view: ScanView) -> StoredPatterns | ZeroMeanPatterns:
+def _stitched_patterns(view: ScanView, noise_variance: float) -> tuple[PatternBlocks, float]:
+    """What the stitching reads: zero-mean patterns, binned on a large detector, and their noise variance per pixel."""
+    from microstructure_assets.methods.binning import BinnedPatterns, binning_factor
+    from microstructure_assets.methods.scan_noise import scan_noise_variance
+
     paper = view.settings("preprocessing").intensity == "paper"
-    return ZeroMeanPatterns(view.patterns) if paper else view.patterns
+    patterns: PatternBlocks = ZeroMeanPatterns(view.patterns) if paper else view.patterns
+    if binning_factor(view.patterns.pattern_shape) > 1:
+        patterns = BinnedPatterns(patterns, view.patterns.pattern_shape)
+        noise_variance = scan_noise_variance(patterns)
+    # Patterns without any noise (constant ones, copies of a few) still need a level that differences are held against.
+    return patterns, max(noise_variance, LEAST_NOISE_VARIANCE)
 
 
 def _told_to(bar: progress.Bar) -> Callable[[int, int], None]:
@@ -155,4 +171,6 @@ def _facts(table: Mapping[str, np.ndarray], trusted: np.ndarray) -> dict[str, fl
     }
 
 
-segmentation_lane = lane("segmentation", "segmentation", (Maker(("segmentation_map",), fill_segmentation_map),))
+MAKERS = (Maker(("segmentation_map",), fill_segmentation_map),)
+
+segmentation_lane = lane("segmentation", "segmentation", MAKERS)

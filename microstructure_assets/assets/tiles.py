@@ -21,7 +21,7 @@ def fill_pca_scores(view: TileView, drafts: Mapping[str, Draft]) -> None:
 
     scores, ratios, variances, knees, noises, edges = [], [], [], [], [], []
     for roi in view.tile.rois:
-        patterns = view.roi_patterns(roi)
+        patterns, _ = view.roi_patterns(roi)
         rows, columns, pixels = patterns.shape
         noise = noise_variance(patterns, detector_shape=view.patterns.pattern_shape)
         components = principal_components(patterns.reshape(-1, pixels), view.settings("components").component_limit)
@@ -134,7 +134,7 @@ def fill_reference_windows(view: TileView, drafts: Mapping[str, Draft]) -> None:
         facts={
             "references": int(counts.sum()),
             "fallbacks": int(np.sum(np.asarray(table["fallback"]) != "none")),
-            "references_from": source or view.slot,
+            "references_from": source or "own",
         },
         shown_arrays={"cluster": view.own("gmm_clusters").array("cluster")},
     )
@@ -148,20 +148,22 @@ def fill_cnmf_weights(view: TileView, drafts: Mapping[str, Draft]) -> None:
     reference, counts = windows.array("reference"), windows.array("cluster_count")
     reference_noise = windows.array("reference_noise_variance")
     taken = view.tile.references_from is not None
+    settings = view.settings("factorization")
     weights, deviations, residuals, used = [], [], [], []
     for index, roi in enumerate(view.tile.rois):
         source = 0 if taken else index
         count = int(counts[source])
-        patterns = view.roi_patterns(roi)
-        rows, columns, pixels = patterns.shape
-        own = constrained_weights(
+        patterns, inside = view.roi_patterns(roi, settings.margin)
+        *shape, pixels = patterns.shape
+        found = constrained_weights(
             patterns.reshape(-1, pixels),
             reference[source, :count].reshape(count, pixels),
             reference_noise[source, :count],
             float(noises[index]),
-            view.settings("factorization"),
-            (rows, columns),
+            settings,
+            (shape[0], shape[1]),
         )
+        own, (rows, columns) = found.inside((shape[0], shape[1]), inside), roi.shape
         weights.append(own.weight.reshape(rows, columns, count))
         deviations.append(own.weight_std.reshape(rows, columns, count))
         residuals.append(own.residual.reshape(rows, columns))
@@ -189,7 +191,7 @@ def fill_weight_boundaries(view: TileView, drafts: Mapping[str, Draft]) -> None:
     marks, tables = [], []
     for index, roi in enumerate(view.tile.rois):
         area = (*roi.inside(view.tile.bounds), slice(0, int(counts[index])))
-        found = weight_crossings(weight[area], deviation[area], step_y, step_x)
+        found = weight_crossings(weight[area], deviation[area], step_y, step_x, view.settings("boundaries"))
         marks.append(found.boundary.astype(np.uint8))
         origin = np.where(found.axis == "y", roi.row_start * step_y, roi.column_start * step_x)
         tables.append(
@@ -224,23 +226,23 @@ def fill_weight_boundaries(view: TileView, drafts: Mapping[str, Draft]) -> None:
 
 
 def _own_references(view: TileView) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    from microstructure_assets.methods.references import reference_windows
+    from microstructure_assets.methods.core_references import references_with_cores
 
-    noises = view.own("pca_scores").array("noise_variance")
+    settings, noises = view.settings("references"), view.own("pca_scores").array("noise_variance")
     cluster, squared = view.own("gmm_clusters").array("cluster"), view.own("anomalies").array("mahalanobis_squared")
     height, width = view.patterns.pattern_shape
     found: list[Any] = []
     for index, roi in enumerate(view.tile.rois):
         area = roi.inside(view.tile.bounds)
-        own = reference_windows(
-            view.roi_patterns(roi), cluster[area], squared[area], view.settings("references"), float(noises[index])
+        patterns, inside = view.roi_patterns(roi, settings.margin)
+        found.append(
+            references_with_cores(
+                patterns, inside, (height, width), cluster[area], squared[area], settings, float(noises[index])
+            )
         )
-        found.append(own)
-    rows = [np.where(own.row < 0, -1, own.row + roi.row_start) for own, roi in zip(found, view.tile.rois, strict=True)]
-    columns = [
-        np.where(own.column < 0, -1, own.column + roi.column_start)
-        for own, roi in zip(found, view.tile.rois, strict=True)
-    ]
+    placed = list(zip(found, view.tile.rois, strict=True))
+    rows = [np.where(own.point_count > 0, own.row + roi.row_start, -1) for own, roi in placed]
+    columns = [np.where(own.point_count > 0, own.column + roi.column_start, -1) for own, roi in placed]
     arrays = {
         "reference": stack_rois([own.pattern.reshape(-1, height, width) for own in found], np.nan),
         "window_y": stack_rois([item.astype(np.int32) for item in rows], -1),
@@ -257,6 +259,7 @@ def _own_references(view: TileView) -> tuple[dict[str, np.ndarray], dict[str, np
                 "window_y": row,
                 "window_x": column,
                 "metric": own.metric,
+                "source": np.asarray(own.source, dtype=object),
                 "fallback": np.asarray(own.fallback, dtype=object),
             }
             for own, row, column in zip(found, rows, columns, strict=True)

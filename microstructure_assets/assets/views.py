@@ -2,65 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
 
 from microstructure_assets.assets.writing import Arrays, write_coordinates, write_results
 from microstructure_assets.figures.grid import Grid
+from microstructure_assets.settings import settings_groups
 from microstructure_assets.store.artifact import Artifact
 from microstructure_assets.store.draft import Draft
-from microstructure_assets.store.recipes import Recipes
+from microstructure_assets.store.memo import Recipe
+from microstructure_assets.store.names import Slot
 from microstructure_assets.store.scans import RegisteredScan
-from microstructure_assets.store.store import Store
-from microstructure_assets.store.tiles import Bounds, TileBounds, tile_of
+from microstructure_assets.store.store import Overtaken, Store
+from microstructure_assets.store.tiles import Bounds, TileBounds
 
 BLOCK_BYTES = 64 << 20
+AREA_BYTES = 1 << 30
+
+
+class NotDeclared(RuntimeError):
+    """A settings group or an input that an asset body asks for, though the contract does not name it."""
 
 
 @dataclass(frozen=True)
 class ScanView:
-    """A scan as an asset body sees it.
+    """A scan as an asset body sees it: what the recipes of the artifacts being made say, and nothing else.
 
     Attributes
     ----------
     store : Store
-    scan_name : str
+    scan : RegisteredScan
+    recipes : tuple of Recipe
+        Of the artifacts that are made together.
     """
 
     store: Store
-    scan_name: str
-
-    @cached_property
-    def recipes(self) -> Recipes:
-        """Recipes and settings of the scan."""
-        return Recipes(self.store, self.scan_name)
+    scan: RegisteredScan
+    recipes: tuple[Recipe, ...]
 
     @property
-    def scan(self) -> RegisteredScan:
-        """The scan's registration."""
-        return self.recipes.scan
+    def scan_name(self) -> str:
+        """Name of the scan."""
+        return self.scan.name
 
     def settings(self, group: str) -> Any:
-        """A settings group as in force for the scan."""
-        return self.recipes.settings(group)
+        """A settings group as the recipes have it.
+
+        Raises
+        ------
+        NotDeclared
+            If it is no part of them.
+        """
+        values = {name: value for recipe in self.recipes for name, value in recipe.settings.items()}
+        own = {name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{group}.")}
+        if not own:
+            raise NotDeclared(f"settings {group}: not in the contract of {self._made}")
+        return settings_groups()[group](**own)
 
     def read(self, artifact: str, tile: str | None = None) -> Artifact:
-        """An input."""
-        return self.store.read(self.scan_name, artifact, tile)
+        """An input, as the recipes have it.
 
-    @cached_property
-    def manifest(self) -> dict[str, Any]:
-        """The scan's manifest."""
-        return self.read("scan_manifest").document()
+        Raises
+        ------
+        NotDeclared
+            If it is no part of them.
+        Overtaken
+            If another content stands by now.
+        """
+        name = self._input_name(artifact, tile)
+        wanted = next((recipe.inputs[name] for recipe in self.recipes if name in recipe.inputs), None)
+        if wanted is None:
+            raise NotDeclared(f"input {name}: not in the contract of {self._made}")
+        found = self.store.read(self.scan_name, artifact, tile)
+        if found.content_hash != wanted:
+            raise Overtaken(f"{self._made}: input {name} changed while it was being made; run it again")
+        return found
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The further facts of the recipes."""
+        return self.recipes[0].extra
+
+    @property
+    def _made(self) -> str:
+        return ", ".join(recipe.artifact for recipe in self.recipes)
+
+    def _input_name(self, artifact: str, tile: str | None) -> str:
+        return f"{artifact}[{tile}]" if tile else artifact
 
     @property
     def grid_shape(self) -> tuple[int, int]:
         """Rows and columns of the scan."""
-        return int(self.manifest["grid"]["rows"]), int(self.manifest["grid"]["columns"])
+        return int(self.facts["grid"]["rows"]), int(self.facts["grid"]["columns"])
 
     @property
     def steps_um(self) -> tuple[float, float]:
@@ -70,18 +109,12 @@ class ScanView:
     @property
     def grid(self) -> Grid:
         """Steps and origin of the map, for pictures and coordinates."""
-        known = self.manifest["grid"]
-        return Grid(known["step_y_um"], known["step_x_um"])
-
-    @property
-    def heading(self) -> str:
-        """What a picture of this scan is of."""
-        return self.scan_name
+        return Grid(self.facts["grid"]["step_y_um"], self.facts["grid"]["step_x_um"])
 
     def save(self, draft: Draft, arrays: Arrays, **more: Any) -> None:
         """Write an artifact of the whole scan: `arrays` and what `write_results` takes."""
         write_coordinates(draft, self.grid_shape, self.grid)
-        write_results(draft, arrays, grid=self.grid, heading=self.heading, **more)
+        write_results(draft, arrays, grid=self.grid, **more)
 
     @cached_property
     def patterns(self) -> StoredPatterns:
@@ -122,6 +155,22 @@ class StoredPatterns:
         )
         return flat.reshape(rows, columns, -1)
 
+    def read_area(self, area: Bounds, scratch: Path) -> np.ndarray:
+        """Patterns of a rectangle that may be larger than the memory: a file in `scratch` then holds them."""
+        rows, columns = area.shape
+        pixels = self.shape[2]
+        if 4 * rows * columns * pixels <= AREA_BYTES:
+            return self.read(area.row_start, area.row_stop, area.column_start, area.column_stop)
+        with TemporaryFile(dir=scratch) as file:
+            whole = np.memmap(file, dtype=np.float32, mode="w+", shape=(rows, columns, pixels))
+        step = max(1, BLOCK_BYTES // (4 * columns * pixels))
+        for start in range(0, rows, step):
+            stop = min(rows, start + step)
+            whole[start:stop] = self.read(
+                area.row_start + start, area.row_start + stop, area.column_start, area.column_stop
+            )
+        return whole
+
     def rows_per_block(self) -> int:
         """Scan rows that fill about 64 MiB as float32."""
         _, columns, pixels = self.shape
@@ -148,27 +197,26 @@ class TileView(ScanView):
 
     @cached_property
     def tile(self) -> TileBounds:
-        """Bounds of the tile and its ROIs."""
-        return tile_of(self.store, self.scan, self.slot)
+        """Bounds of the tile and its ROIs; where its references come from, for the artifact that takes them."""
+        others = {name for recipe in self.recipes for name in recipe.inputs if name.startswith("reference_windows[")}
+        source = next((Slot(name.partition("[")[2].removesuffix("]")) for name in others), None)
+        return TileBounds.of(Slot(self.slot), self.facts["rois"], source)
 
-    def settings(self, group: str) -> Any:
-        """A settings group as in force for the tile."""
-        return self.recipes.settings(group, self.slot)
+    def _input_name(self, artifact: str, tile: str | None) -> str:
+        return super()._input_name(artifact, None if tile == self.slot else tile)
 
     def own(self, artifact: str) -> Artifact:
         """An input of the same tile."""
         return self.read(artifact, self.slot)
 
-    def roi_patterns(self, roi: Bounds) -> np.ndarray:
-        """Patterns of a ROI, ``(rows, columns, pixels)`` float32, kept while the tile is worked on."""
-        if roi not in self._kept:
-            self._kept.clear() if len(self.tile.rois) > 1 else None
-            self._kept[roi] = self.patterns.read(roi.row_start, roi.row_stop, roi.column_start, roi.column_stop)
-        return self._kept[roi]
+    def roi_patterns(self, roi: Bounds, margin: int = 0) -> tuple[np.ndarray, tuple[slice, slice]]:
+        """Patterns of a ROI and so many points around it, and where the ROI lies in them.
 
-    @cached_property
-    def _kept(self) -> dict[Bounds, np.ndarray]:
-        return {}
+        The patterns, ``(rows, columns, pixels)`` float32, are held in memory up to 1 GiB, above that in a file without
+        a name beside the store, of which the system keeps in memory what it can.
+        """
+        area = roi.with_margin(margin, self.grid_shape)
+        return self.patterns.read_area(area, self.store.home.store), roi.inside(area)
 
     @property
     def grid(self) -> Grid:
@@ -180,12 +228,7 @@ class TileView(ScanView):
             origin_x_um=bounds.column_start * whole.step_x,
         )
 
-    @property
-    def heading(self) -> str:
-        """What a picture of this tile is of."""
-        return f"{self.scan_name} · {self.slot}"
-
     def save(self, draft: Draft, arrays: Arrays, **more: Any) -> None:
         """Write an artifact of this tile: `arrays`, the ROI map and what `write_results` takes."""
         write_coordinates(draft, self.tile.bounds.shape, self.grid)
-        write_results(draft, {**arrays, "roi": self.tile.roi_map()}, grid=self.grid, heading=self.heading, **more)
+        write_results(draft, {**arrays, "roi": self.tile.roi_map()}, grid=self.grid, **more)

@@ -22,7 +22,6 @@ def write_results(
     arrays: Arrays,
     *,
     grid: Grid,
-    heading: str,
     tables: Tables | None = None,
     facts: Mapping[str, Any] | None = None,
     more_dimensions: Mapping[str, Sequence[str]] | None = None,
@@ -38,8 +37,6 @@ def write_results(
         The first one over ``(y, x)`` gives the coordinates their lengths.
     grid : Grid
         Steps and origin [µm].
-    heading : str
-        Words under the picture.
     tables, facts : mapping, optional
     more_dimensions : mapping, optional
         Dimensions of arrays that the contract does not list.
@@ -51,7 +48,7 @@ def write_results(
     for name, columns in (tables or {}).items():
         draft.table(name, columns)
     draft.attributes.update({name: as_json(value) for name, value in (facts or {}).items()})
-    add_picture(draft, {**arrays, **(shown_arrays or {})}, {**(tables or {}), **(shown_tables or {})}, grid, heading)
+    add_picture(draft, {**arrays, **(shown_arrays or {})}, {**(tables or {}), **(shown_tables or {})}, grid)
 
 
 def write_coordinates(draft: Draft, shape: tuple[int, int], grid: Grid) -> None:
@@ -60,9 +57,12 @@ def write_coordinates(draft: Draft, shape: tuple[int, int], grid: Grid) -> None:
     draft.array("x", grid.origin_x + np.arange(shape[1]) * grid.step_x, dimensions=("x",), units=grid.unit)
 
 
-def add_picture(draft: Draft, arrays: Arrays, tables: Tables, grid: Grid, heading: str) -> None:
-    """Draw the artifact and add the figure and its thumbnail."""
-    picture = png(DRAWERS[draft.spec.name](arrays, tables=tables, grid=grid, heading=heading))
+def add_picture(draft: Draft, arrays: Arrays, tables: Tables, grid: Grid) -> None:
+    """Draw the artifact and add the figure and its thumbnail.
+
+    The picture does not say which scan or tile it is of: another one of equal content shares it.
+    """
+    picture = png(DRAWERS[draft.spec.name](arrays, tables=tables, grid=grid))
     draft.figure(picture, thumbnail(picture))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 from dagster import AutomationCondition as Condition
@@ -76,18 +76,37 @@ UNUSED = UnusedSlot()
 
 # Typed loosely: the library declares narrower conditions here than its own operators accept.
 ANY: Any = Condition
-NEWS = ANY.any_deps_match(ANY.data_version_changed() | ANY.will_be_requested())
-INCREMENTAL: dg.AutomationCondition = (
-    (
-        NEWS.since_last_handled()
-        | ANY.newly_missing().since_last_handled()
-        | ANY.code_version_changed().since_last_handled()
-    )
+
+
+def incremental(group: str) -> dg.AutomationCondition:
+    """The condition of the assets of a lane.
+
+    Within a lane, assets are asked for together with what they depend on: one step makes them in order. What another
+    lane makes is waited for: a lane logs an event per tile in place of outputs, and a run of two lanes would pass over
+    the second.
+
+    Parameters
+    ----------
+    group : str
+        The lane's group of assets.
+    """
+    own = dg.AssetSelection.groups(group)
+    news = ANY.any_deps_match(ANY.data_version_changed()) | ANY.any_deps_match(ANY.will_be_requested()).allow(own)
     # Settings have an event only once somebody sets them: without one the defaults hold, and nothing waits for it.
-    & ~ANY.any_deps_match(ANY.missing() & ~ANY.will_be_requested() & ~UNUSED).ignore(SETTINGS)
-    & ~ANY.any_deps_in_progress()
-    & ~ANY.in_progress()
-    & ANY.all_deps_blocking_checks_passed()
-    & ~UNUSED
-    & ~Characterizing()
-)
+    missing = ANY.any_deps_match(ANY.missing() & ~ANY.will_be_requested() & ~UNUSED).allow(own)
+    missing |= ANY.any_deps_match(ANY.missing() & ~UNUSED).ignore(own | SETTINGS)
+    return cast(
+        "dg.AutomationCondition",
+        (
+            news.since_last_handled()
+            | ANY.newly_missing().since_last_handled()
+            | ANY.code_version_changed().since_last_handled()
+        )
+        & ~missing
+        & ~ANY.any_deps_in_progress()
+        & ~ANY.any_deps_match(ANY.will_be_requested()).ignore(own)
+        & ~ANY.in_progress()
+        & ANY.all_deps_blocking_checks_passed()
+        & ~UNUSED
+        & ~Characterizing(),
+    )

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from microstructure_assets import progress
-from microstructure_assets.shell.showing import heads_of, print_summary
+from microstructure_assets.shell.showing import print_summary
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.names import scan_name, slugify
@@ -34,20 +34,22 @@ def characterize_scan(
     registry = ScanRegistry(home)
     if scan not in registry.names():
         layers.check(changes)
-        open_scan(path, layers.preview("acquisition", changes))  # refuse a bad file before anything is registered
-    registry.register(scan, path, instrument)
-    before = heads_of(home, scan)
-    with open_instance(home) as instance:
+        open_scan(
+            path, layers.preview("acquisition", changes, instrument)
+        )  # refuse a bad file before anything is registered
+    registered = registry.register(scan, path, instrument)
+    with open_instance(home, capture_output=verbose) as instance:
         register_scan(instance, scan)
         if changes:
-            layers.configure(scan, changes)
+            layers.configure(scan, changes, None, registered.instrument)
             report_settings(instance, home, scan)
         with progress.reporting(Bars()), _quiet(verbose):
             try:
-                run_characterize(instance, scan, "DEBUG" if verbose else "CRITICAL")
+                runs = run_characterize(instance, scan, "DEBUG" if verbose else "CRITICAL")
             except JobFailed as failure:
-                raise root_cause(failure) from None
-    print_summary(home, scan, before, time.perf_counter() - started)
+                cause = root_cause(failure)
+                raise cause from cause.__cause__
+    print_summary(home, scan, runs, time.perf_counter() - started)
 
 
 def change_settings(home: Home, scan: str, slot: str | None, changes: Mapping[str, Any]) -> None:
@@ -55,18 +57,32 @@ def change_settings(home: Home, scan: str, slot: str | None, changes: Mapping[st
     from microstructure_assets.assets.settings import report_settings
     from microstructure_assets.resources import open_instance
 
-    ScanRegistry(home).get(scan)
-    before = SettingsLayers(home).in_force(scan, slot)
-    SettingsLayers(home).configure(scan, changes, slot)
-    after = SettingsLayers(home).in_force(scan, slot)
+    layers, registered = SettingsLayers(home), ScanRegistry(home).get(scan)
+    before = layers.in_force(scan, slot, registered.instrument)
+    layers.configure(scan, changes, slot, registered.instrument)
+    after = layers.in_force(scan, slot, registered.instrument)
     with open_instance(home) as instance:
         report_settings(instance, home, scan, [slot] if slot else None)
     for key in changes:
         click.echo(f"{key}: {before[key].value} → {after[key].value}")
     click.echo(
         "what depends on it is recomputed by the daemon, or now by "
-        f"`microstructure characterize {ScanRegistry(home).get(scan).source} --name {scan}`"
+        f"`microstructure characterize {registered.source} --name {scan}`"
     )
+
+
+def change_instrument(home: Home, instrument: str, changes: Mapping[str, Any]) -> None:
+    """Store settings of an instrument and tell the graph of all its scans."""
+    from microstructure_assets.assets.settings import report_settings
+    from microstructure_assets.resources import open_instance
+
+    registry = ScanRegistry(home)
+    SettingsLayers(home).configure_instrument(instrument, changes)
+    scans = [scan for scan in registry.names() if registry.get(scan).instrument == instrument]
+    with open_instance(home) as instance:
+        for scan in scans:
+            report_settings(instance, home, scan)
+    click.echo(f"instrument {instrument}: {len(scans)} scans ({', '.join(scans[:5]) or 'none yet'})")
 
 
 def set_region(

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from microstructure_assets.errors import InputError
+from microstructure_assets.results import find_artifact
 from microstructure_assets.store.contract import ARTIFACTS, artifact_spec
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.names import SLOTS
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.scans import ScanRegistry
-from microstructure_assets.store.store import Head, Store
+from microstructure_assets.store.store import Store
 from microstructure_assets.store.tiles import TileUnknown, tile_of
 
 
@@ -29,19 +30,35 @@ def show_scans(home: Home) -> None:
 
 
 def show_scan(home: Home, scan: str, why: bool) -> None:
-    """A line per artifact and tile: its state, and the reasons if asked for."""
+    """A line per artifact and tile: its state, and the reasons if asked for.
+
+    ``stale``: what it uses has changed. ``unsettled``: something above it is stale, and may turn out equal.
+    """
     recipes = Recipes(Store(home), scan)
+    unsettled: set[tuple[str, str | None]] = set()
     for spec in ARTIFACTS:
         for tile in recipes.tiles() if spec.per == "tile" else [None]:
             head = recipes.store.head(scan, spec.name, tile)
             stale = recipes.why_stale(spec.name, tile)
-            state = "missing" if head is None else "stale" if stale else "current"
+            above = [name for name in spec.inputs if _concerns(unsettled, name, tile)]
+            state = "missing" if head is None else "stale" if stale else "unsettled" if above else "current"
+            if state != "current":
+                unsettled.add((spec.name, tile))
             content, created = (head.content_hash[:12], head.created) if head else ("", "")
-            click.echo(f"{spec.name:<22} {tile or '':<4} {state:<8} {content:<13}{created}".rstrip())
+            click.echo(f"{spec.name:<22} {tile or '':<4} {state:<10}{content:<13}{created}".rstrip())
             if why and head is not None:
                 click.echo(f"    last: {head.reason}")
             if why and stale:
                 click.echo(f"    now: {stale}")
+            elif why and above:
+                click.echo(f"    now: current as long as {', '.join(above)} turns out equal")
+
+
+def _concerns(unsettled: set[tuple[str, str | None]], name: str, tile: str | None) -> bool:
+    """Whether an input of this name, for a tile or the whole scan, is among the artifacts that are not settled."""
+    if artifact_spec(name).per == "tile" and tile is None:
+        return any(known == name for known, _ in unsettled)
+    return (name, tile if artifact_spec(name).per == "tile" else None) in unsettled
 
 
 def show_settings(home: Home, scan: str, slot: str | None) -> None:
@@ -77,6 +94,15 @@ def slot_of(home: Home, scan: str, tile: str | None) -> str | None:
     return tile_of(Store(home), registered, slot).slot
 
 
+def show_instrument(home: Home, instrument: str) -> None:
+    """What an instrument's layer says."""
+    values = SettingsLayers(home).of_instrument(instrument)
+    if not values:
+        click.echo(f"instrument {instrument}: nothing is set")
+    for name, value in sorted(values.items()):
+        click.echo(f"{name:<40} {value}")
+
+
 def artifact_path(home: Home, scan: str, asset: str, tile: str | None, part: str | None) -> Path:
     """Where an artifact, or a part of it, lies.
 
@@ -85,12 +111,7 @@ def artifact_path(home: Home, scan: str, asset: str, tile: str | None, part: str
     InputError
         If there is no such artifact, tile or part.
     """
-    spec = artifact_spec(asset)
-    if (spec.per == "tile") != (tile is not None):
-        need = "one per tile: give --tile" if spec.per == "tile" else "one per scan: leave --tile out"
-        raise InputError(f"{asset}: there is {need}")
-    slot = slot_of(home, scan, tile)
-    artifact = Store(home).read(ScanRegistry(home).get(scan).name, asset, slot)
+    artifact = find_artifact(Store(home), scan, asset, slot_of(home, scan, tile))
     if part is None:
         return artifact.path
     parts = {
@@ -102,8 +123,8 @@ def artifact_path(home: Home, scan: str, asset: str, tile: str | None, part: str
     return parts[part]
 
 
-def print_summary(home: Home, scan: str, before: dict[tuple[str, str | None], Head], seconds: float) -> None:
-    """What was found, and what was computed since `before`, in a few lines."""
+def print_summary(home: Home, scan: str, runs: frozenset[str], seconds: float) -> None:
+    """What was found, and what these runs computed, in a few lines."""
     store, recipes = Store(home), Recipes(Store(home), scan)
     manifest, tiling = store.read(scan, "scan_manifest").document(), store.read(scan, "analysis_tiling").attributes
     found = store.read(scan, "segmentation_map").attributes
@@ -115,30 +136,30 @@ def print_summary(home: Home, scan: str, before: dict[tuple[str, str | None], He
     unit = "µm" if step_known else "points (no step known)"
     click.echo(f"scan {scan}: {grid['rows']} x {grid['columns']} points, {manifest['format']}")
     click.echo(
-        f"  analysed in {tiling['n']} x {tiling['n']} ROIs; mean number of clusters {sum(clusters) / len(clusters):.1f}"
+        f"  analysed in {tiling['n']} x {tiling['n']} ROIs of {sum(clusters) / len(clusters):.1f} clusters on average"
     )
-    click.echo(
-        f"  {found['regions']} regions; mean diameter {found['mean_diameter_um']:.3g} {unit}, "
-        f"area-weighted {found['area_weighted_diameter_um']:.3g} {unit}"
-    )
-    click.echo(f"  anomalies {100 * sum(anomalies) / len(anomalies):.1f} % of points (5 % expected by construction)")
-    click.echo(f"  trusted {100 * found['trusted_share']:.1f} % of points")
-    click.echo(f"  {_what_was_done(before, heads_of(home, scan))}; {seconds:.1f} s")
+    if found["regions"]:
+        click.echo(
+            f"  {found['regions']} regions; mean diameter {found['mean_diameter_um']:.3g} {unit}, "
+            f"area-weighted {found['area_weighted_diameter_um']:.3g} {unit}"
+        )
+    else:
+        click.echo("  no regions: no two neighbouring patterns have more in common than their noise")
+    share = 100 * sum(anomalies) / len(anomalies)
+    click.echo(f"  anomalies {share:.1f} % of points (5 % of pure points, and most points mixed at boundaries)")
+    click.echo(f"  {100 * found['trusted_share']:.1f} % of points surely lie in their region rather than in the next")
+    click.echo(f"  {_what_was_done(recipes, runs)}; {seconds:.1f} s")
     click.echo(f"report: {store.read(scan, 'scan_report').path}")
     click.echo("web UI: make ui, or microstructure ui")
 
 
-def heads_of(home: Home, scan: str) -> dict[tuple[str, str | None], Head]:
-    """The head of every artifact of the scan that stands."""
-    recipes = Recipes(Store(home), scan)
-    places = [(spec.name, tile) for spec in ARTIFACTS for tile in (recipes.tiles() if spec.per == "tile" else [None])]
-    heads = {(name, tile): recipes.store.head(scan, name, tile) for name, tile in places}
-    return {place: head for place, head in heads.items() if head is not None}
-
-
-def _what_was_done(before: dict[tuple[str, str | None], Head], after: dict[tuple[str, str | None], Head]) -> str:
-    changed = [head for place, head in after.items() if before.get(place) != head]
-    computed = sum(not head.reason.startswith("reused") for head in changed)
+def _what_was_done(recipes: Recipes, runs: frozenset[str]) -> str:
+    """How many of the artifacts that stand were made by these runs."""
+    made = [
+        recipes.store.read(recipes.scan.name, name, tile).record["origin"].get("run_id")
+        for name, tile, _ in recipes.standing()
+    ]
+    computed = sum(run in runs for run in made)
     if not computed:
         return "nothing was recomputed, everything is current"
-    return f"{computed} artifacts computed, {len(after) - computed} reused"
+    return f"{computed} {'artifact' if computed == 1 else 'artifacts'} computed, {len(made) - computed} reused"

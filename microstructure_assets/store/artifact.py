@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from microstructure_assets.errors import InputError
-from microstructure_assets.store.contract import SCHEMA_VERSION, ArtifactSpec, artifact_spec
+from microstructure_assets.store.contract import SCHEMA_VERSION, artifact_spec
 from microstructure_assets.store.draft import ARRAYS_FOLDER, DOCUMENT_FILE, PAGE_FILE, RECORD_FILE
 from microstructure_assets.store.files import read_json
+from microstructure_assets.store.specs import ArtifactSpec
 
 
 class ArtifactMissing(InputError, LookupError):
@@ -61,8 +62,13 @@ class Artifact:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """Scalar facts that came with it."""
+        """Scalar facts, part of what it says."""
         return dict(self.record["attributes"])
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """Facts of its making, which are no content; empty for one from before there were any."""
+        return dict(self.record.get("notes", {}))
 
     @property
     def path(self) -> Path:

@@ -5,10 +5,8 @@ The asset graph, the keys, the catalogue's views and `docs/artifacts.md` are all
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from microstructure_assets.errors import InputError
+from microstructure_assets.store.specs import ArtifactSpec, Table, Variable
 
 SCHEMA_VERSION = 1
 
@@ -17,72 +15,12 @@ class ArtifactUnknown(InputError, LookupError):
     """A name that no artifact has."""
 
 
-@dataclass(frozen=True)
-class Variable:
-    """One array of an artifact."""
-
-    name: str
-    dimensions: tuple[str, ...]
-    units: str
-    description: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table of an artifact; `columns` are promised, more may follow."""
-
-    name: str
-    columns: tuple[str, ...]
-    description: str
-
-
-@dataclass(frozen=True)
-class ArtifactSpec:
-    """What an artifact is.
-
-    Attributes
-    ----------
-    name : str
-        Asset key, artifact name and folder name.
-    per : {"scan", "tile"}
-        The partition it is made for.
-    form : {"arrays", "document", "page"}
-        What `microstructure path` prints: a zarr group, a JSON document or an HTML page.
-    inputs : tuple of str
-        Artifacts whose content is part of the key.
-    after : tuple of str
-        Artifacts that must exist first, though their content is not part of the key (the tiling: only the bounds of the
-        artifact's own ROIs are, so that another tiling elsewhere changes nothing here).
-    settings : tuple of str
-        Settings groups that are part of the key.
-    modules : tuple of str
-        Modules whose code decides the result; a test watches them together with `code_version`.
-    code_version : str
-        Raised whenever the numbers may change.
-    libraries : tuple of str
-        Libraries that compute here; their versions are part of the key.
-    """
-
-    name: str
-    per: Literal["scan", "tile"]
-    form: Literal["arrays", "document", "page"]
-    title: str
-    inputs: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()
-    modules: tuple[str, ...] = ()
-    code_version: str = "1"
-    libraries: tuple[str, ...] = ()
-    variables: tuple[Variable, ...] = ()
-    tables: tuple[Table, ...] = ()
-
-    @property
-    def dependencies(self) -> tuple[str, ...]:
-        """Every artifact that must exist first."""
-        return self.inputs + self.after
-
-
 YX = ("y", "x")
+# SOFTWARE is what the report says that the scan was characterised with.
+KERNELS = ("numba", "numpy")
+NUMERICS = (*KERNELS, "scipy")
+SOFTWARE = ("microstructure-assets", "dagster", *NUMERICS, "scikit-learn", "orix", "zarr", "matplotlib", "pillow")
+READERS = ("h5py", *KERNELS, "orix", "pillow", "rosettasciio", "tifffile")
 
 ARTIFACTS: tuple[ArtifactSpec, ...] = (
     ArtifactSpec(
@@ -91,8 +29,8 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         form="document",
         title="What the scan is: files with hashes, format, grid, step, detector, phases and calibration.",
         settings=("acquisition",),
-        modules=("acquisition.formats",),
-        libraries=("kikuchipy",),
+        code_version="2",
+        libraries=READERS,
         tables=(Table("files", ("path", "bytes", "sha256"), "Every raw file of the scan"),),
     ),
     ArtifactSpec(
@@ -101,9 +39,9 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         form="arrays",
         title="Patterns after crop, background removal and scaling, as codes with gain and offset per pattern.",
         inputs=("scan_manifest",),
-        settings=("preprocessing",),
-        modules=("methods.background", "methods.static_background", "methods.noise"),
-        libraries=("kikuchipy",),
+        settings=("acquisition", "preprocessing"),
+        code_version="2",
+        libraries=(*READERS, "scipy"),
         variables=(
             Variable("intensity", ("y", "x", "dy", "dx"), "1", "8-bit code; pattern = offset + gain * intensity"),
             Variable("gain", YX, "intensity", "gain of each pattern's code"),
@@ -116,9 +54,9 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         form="arrays",
         title="Band contrast and mean intensity of each pattern, and the vendor's band contrast where it gives one.",
         inputs=("scan_manifest",),
-        settings=("preprocessing",),
-        modules=("methods.background", "methods.static_background", "methods.noise", "methods.quality"),
-        libraries=("kikuchipy",),
+        settings=("acquisition", "preprocessing"),
+        code_version="2",
+        libraries=(*READERS, "scipy"),
         variables=(
             Variable("band_contrast", YX, "1", "the vendor's, else computed from the patterns"),
             Variable("mean_intensity", YX, "intensity", "mean raw intensity of the pattern"),
@@ -131,7 +69,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Principal components of the whole scan's patterns and the energy that they leave out.",
         inputs=("preprocessed_patterns",),
         settings=("subspace",),
-        modules=("methods.subspace",),
+        libraries=(*NUMERICS, "scikit-learn"),
         variables=(
             Variable("loading", ("k", "dy", "dx"), "1", "orthonormal components"),
             Variable("score", ("y", "x", "k"), "intensity", "coordinates of each pattern"),
@@ -146,7 +84,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="The n x n regions of interest (ROIs) that the scan is analysed in, and the tiles that hold them.",
         inputs=("scan_manifest",),
         settings=("tiling",),
-        modules=("methods.tiling",),
+        libraries=KERNELS,
         tables=(
             Table(
                 "tiles",
@@ -163,7 +101,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         inputs=("preprocessed_patterns",),
         after=("analysis_tiling",),
         settings=("components", "knee"),
-        modules=("methods.subspace", "methods.knee", "methods.noise"),
+        libraries=NUMERICS,
         variables=(
             Variable("score", ("y", "x", "k"), "intensity", "scores on the components kept, NaN beyond the ROI's knee"),
             Variable("explained_variance_ratio", ("roi", "k_computed"), "1", "share of the ROI's total variance"),
@@ -179,7 +117,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Gaussian mixture clusters of the scores, with the criteria over the number of clusters K.",
         inputs=("pca_scores",),
         settings=("mixture",),
-        modules=("methods.mixture",),
+        libraries=NUMERICS,
         variables=(
             Variable("cluster", YX, "1", "label, local to the ROI"),
             Variable("responsibility", ("y", "x", "cluster"), "1", "probability of each cluster"),
@@ -204,7 +142,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Mahalanobis distance of each point to its cluster, and the points beyond the chi-squared quantile.",
         inputs=("pca_scores", "gmm_clusters"),
         settings=("anomalies",),
-        modules=("methods.anomalies",),
+        libraries=NUMERICS,
         variables=(
             Variable("mahalanobis_squared", YX, "1", "squared Mahalanobis distance"),
             Variable("anomaly", YX, "1", "1 beyond the quantile"),
@@ -220,7 +158,8 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Reference pattern of each cluster and the window that it comes from.",
         inputs=("preprocessed_patterns", "pca_scores", "gmm_clusters", "anomalies"),
         settings=("references",),
-        modules=("methods.references",),
+        code_version="2",
+        libraries=NUMERICS,
         variables=(
             Variable("reference", ("roi", "cluster", "dy", "dx"), "intensity", "reference patterns"),
             Variable("window_y", ("roi", "cluster"), "points", "row of the window's centre in the scan, -1 = none"),
@@ -232,7 +171,11 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             Variable("roi", YX, "1", "ROI of the point inside the tile"),
         ),
         tables=(
-            Table("windows", ("roi", "cluster", "window_y", "window_x", "metric", "fallback"), "A row per cluster"),
+            Table(
+                "windows",
+                ("roi", "cluster", "window_y", "window_x", "metric", "source", "fallback"),
+                "A row per reference",
+            ),
         ),
     ),
     ArtifactSpec(
@@ -242,7 +185,8 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Weights of the references in each pattern, with their uncertainty and the residual.",
         inputs=("preprocessed_patterns", "pca_scores", "reference_windows"),
         settings=("factorization",),
-        modules=("methods.factorization",),
+        code_version="2",
+        libraries=NUMERICS,
         variables=(
             Variable("weight", ("y", "x", "cluster"), "1", "weight of each reference"),
             Variable("weight_std", ("y", "x", "cluster"), "1", "standard deviation of the weight"),
@@ -256,9 +200,10 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         per="tile",
         form="arrays",
         title="Where the two dominant weights cross along x and along y, with sub-pixel positions.",
-        inputs=("cnmf_weights",),
+        inputs=("gmm_clusters", "cnmf_weights"),
         settings=("boundaries",),
-        modules=("methods.boundaries",),
+        code_version="2",
+        libraries=NUMERICS,
         variables=(
             Variable("boundary", YX, "1", "1 at the point nearest to a crossing"),
             Variable("roi", YX, "1", "ROI of the point inside the tile"),
@@ -279,13 +224,14 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         inputs=(
             "preprocessed_patterns",
             "analysis_tiling",
+            "pca_scores",
             "gmm_clusters",
             "anomalies",
-            "cnmf_weights",
             "weight_boundaries",
         ),
-        settings=("stitching",),
-        modules=("methods.stitching", "methods.noise"),
+        settings=("preprocessing", "stitching"),
+        code_version="2",
+        libraries=NUMERICS,
         variables=(
             Variable("region", YX, "1", "region number from 1; 0 = none"),
             Variable("anomaly", YX, "1", "1 where the tile lane flagged the point"),
@@ -312,13 +258,20 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="One self-contained page: the maps, what was found, what to distrust, and where it all comes from.",
         inputs=(
             "scan_manifest",
+            "preprocessed_patterns",
             "pattern_quality",
             "pattern_subspace",
             "analysis_tiling",
             "pca_scores",
+            "gmm_clusters",
+            "anomalies",
+            "reference_windows",
+            "cnmf_weights",
+            "weight_boundaries",
             "segmentation_map",
         ),
-        modules=("figures.report",),
+        code_version="2",
+        libraries=SOFTWARE,
     ),
 )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from microstructure_assets.store.contract import ARTIFACTS, SCHEMA_VERSION, ArtifactSpec
+from microstructure_assets.store.contract import ARTIFACTS, SCHEMA_VERSION
+from microstructure_assets.store.specs import ArtifactSpec
 
 HEAD = f"""# Artifacts
 

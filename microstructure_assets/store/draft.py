@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from microstructure_assets.store.content import ArrayHasher, hash_columns, hash_json
-from microstructure_assets.store.contract import SCHEMA_VERSION, ArtifactSpec
+from microstructure_assets.store.contract import SCHEMA_VERSION
 from microstructure_assets.store.files import sync, sync_tree
+from microstructure_assets.store.specs import ArtifactSpec
 
 SHARD_BYTES = 128 << 20
 CHUNK_BYTES = 1 << 20
@@ -60,12 +61,20 @@ class Draft:
     folder : Path
         Temporary folder on the store's file system; made here.
     spec : ArtifactSpec
+
+    Attributes
+    ----------
+    attributes : dict
+        Scalar facts of the content; they are part of its hash, as others compute from them.
+    notes : dict
+        Facts of this making, which are no content: equal content may come with others.
     """
 
     def __init__(self, folder: Path, spec: ArtifactSpec) -> None:
         self.folder = folder
         self.spec = spec
         self.attributes: dict[str, Any] = {}
+        self.notes: dict[str, Any] = {}
         self._hashes: dict[str, str] = {}
         self._streams: dict[str, tuple[ArrayStream, ArrayHasher]] = {}
         self._group: Any = None
@@ -155,21 +164,22 @@ class Draft:
         Returns
         -------
         dict
-            The record with ``content_hash``, ``attributes`` and ``hashes``.
+            The record with ``content_hash``, ``attributes``, ``notes`` and ``hashes``.
         """
         for name, (stream, hasher) in self._streams.items():
             if not stream.complete:
                 raise ContractError(f"{self.spec.name}.{name}: fewer rows were written than its shape says")
             self._hashes[name] = hasher.hexdigest()
         self._check()
-        content = hash_json(self._hashes) if self.spec.form != "page" else record["key"]
+        content = {**self._hashes, "attributes": hash_json(self.attributes)}
         record = {
             "schema_version": SCHEMA_VERSION,
             "artifact": self.spec.name,
             **record,
-            "content_hash": content,
+            "content_hash": record["key"] if self.spec.form == "page" else hash_json(content),
             "hashes": self._hashes,
             "attributes": self.attributes,
+            "notes": self.notes,
         }
         if self._group is not None:
             self._close_group(record)

@@ -46,9 +46,20 @@ class Home:
         """Twins and other made data."""
         return self.root / "samples"
 
-    def lock(self, name: str, timeout_s: float = -1) -> FileLock:
+    def lock(self, name: str) -> FileLock:
         """A lock among all processes on this home; the system frees it when its owner ends, however it ends."""
-        path = self.root / "locks" / f"{name}.lock"
+        return self._lock("home", name)
+
+    def scan_lock(self, scan: str, name: str) -> FileLock:
+        """A lock of one scan: apart from the home's, as a scan may have any name, also that of a lock."""
+        return self._lock(f"scans/{scan}", name)
+
+    def draft_lock(self, name: str) -> FileLock:
+        """The lock that the writer of a draft holds; asked for by another, it says at once that it is taken."""
+        return self._lock("drafts", name, timeout_s=0)
+
+    def _lock(self, folder: str, name: str, timeout_s: float = -1) -> FileLock:
+        path = self.root / "locks" / folder / f"{name}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path, timeout=timeout_s)
 

@@ -15,7 +15,7 @@ from microstructure_assets.store.content import hash_json
 from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.files import read_json, write_json
 from microstructure_assets.store.home import Home
-from microstructure_assets.store.names import scan_name, slot
+from microstructure_assets.store.names import instrument_name, scan_name, slot
 
 TILE_GROUPS: frozenset[str] = frozenset(group for spec in ARTIFACTS if spec.per == "tile" for group in spec.settings)
 SCAN_GROUPS: frozenset[str] = frozenset(group for spec in ARTIFACTS if spec.per == "scan" for group in spec.settings)
@@ -45,7 +45,7 @@ class SettingsLayers:
         """Every setting by its full name, with the layer that it comes from."""
         layers: list[tuple[str, Mapping[str, Any]]] = []
         if instrument:
-            layers.append((f"instrument {instrument}", self._values(self._path("instruments", instrument))))
+            layers.append((f"instrument {instrument}", self._values(self._instrument_path(instrument))))
         layers.append(("scan", self._values(self._scan_path(scan, None))))
         if tile:
             layers.append((f"tile {tile}", self._values(self._scan_path(scan, tile))))
@@ -68,7 +68,9 @@ class SettingsLayers:
         }
         return settings_groups()[name](**values)
 
-    def configure(self, scan: str, changes: Mapping[str, Any], tile: str | None = None) -> dict[str, Any]:
+    def configure(
+        self, scan: str, changes: Mapping[str, Any], tile: str | None = None, instrument: str | None = None
+    ) -> dict[str, Any]:
         """Change settings of a scan, or of one of its tiles or regions.
 
         Parameters
@@ -78,6 +80,8 @@ class SettingsLayers:
             Values, or their texts, by full name; the text ``default`` takes the layer's value away.
         tile : str, optional
             Slot.
+        instrument : str, optional
+            The scan's, on whose layer this one stands.
 
         Returns
         -------
@@ -87,22 +91,57 @@ class SettingsLayers:
         Raises
         ------
         SettingsError
-            If a name is unknown, a value is not allowed, or a tile is given a setting that only the whole scan has.
+            If a name is unknown, a value is not allowed, values contradict each other, or a tile is given a setting
+            that only the whole scan has.
         """
-        path = self._scan_path(scan, tile)
+        for name in changes if tile else ():
+            if name.partition(".")[0] not in TILE_GROUPS and name.partition(".")[0] in settings_groups():
+                raise SettingsError(f"setting {name}: belongs to the whole scan; leave --tile out")
+        above = {key: setting.value for key, setting in self.in_force(scan, None, instrument).items()} if tile else {}
+        if instrument and not tile:
+            above = self._values(self._instrument_path(instrument))
+        return self._change(self._scan_path(scan, tile), changes, above)
+
+    def configure_instrument(self, instrument: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Change settings of an instrument, which hold for all its scans where those say nothing else.
+
+        Parameters
+        ----------
+        instrument : str
+        changes : mapping
+            As `configure` takes them.
+
+        Returns
+        -------
+        dict
+            The layer's values after the change.
+
+        Raises
+        ------
+        InvalidName
+            If the instrument's name cannot be a file's.
+        SettingsError
+            As `configure`.
+        """
+        return self._change(self._instrument_path(instrument), changes, {})
+
+    def of_instrument(self, instrument: str) -> dict[str, Any]:
+        """The values of an instrument's layer."""
+        return self._values(self._instrument_path(instrument))
+
+    def _change(self, path: Path, changes: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+        """Change one layer; `above` are the values that it stands on, checked together with its own."""
         with self.home.lock("settings"):
             document = read_json(path) or {"version": 0, "values": {}, "history": []}
             values = dict(document["values"])
             for name, text in changes.items():
-                if tile and name.partition(".")[0] not in TILE_GROUPS and name.partition(".")[0] in settings_groups():
-                    raise SettingsError(f"setting {name}: belongs to the whole scan; leave --tile out")
                 if text == DEFAULT and parse_name(name):
                     values.pop(name, None)
                 else:
                     checked, value = parse_setting(name, text)
                     values[checked] = value
             if values != document["values"] or not path.exists():
-                self._check_together(scan, tile, values)
+                _check_together({**above, **values})
                 entry = {"version": document["version"] + 1, "when": _now(), "values": values}
                 write_json(path, {**entry, "history": [*document["history"], entry]})
         return values
@@ -121,11 +160,12 @@ class SettingsLayers:
             else:
                 parse_setting(name, text)
 
-    def preview(self, group: str, changes: Mapping[str, Any]) -> Any:
-        """A settings group with changes on top of the defaults, for a scan that is not known yet."""
-        own = {name: value for name, value in changes.items() if name.startswith(f"{group}.") and value != DEFAULT}
+    def preview(self, group: str, changes: Mapping[str, Any], instrument: str | None = None) -> Any:
+        """A settings group with changes on top of the instrument's and the defaults, for a scan not known yet."""
+        values = self.of_instrument(instrument) if instrument else {}
+        values |= {name: parse_setting(name, value)[1] for name, value in changes.items() if value != DEFAULT}
         return settings_groups()[group](
-            **{name.partition(".")[2]: parse_setting(name, value)[1] for name, value in own.items()}
+            **{name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{group}.")}
         )
 
     def content_hash(self, scan: str, tile: str | None = None, instrument: str | None = None) -> str:
@@ -136,25 +176,24 @@ class SettingsLayers:
             {name: setting.value for name, setting in in_force.items() if name.partition(".")[0] in groups}
         )
 
-    def _check_together(self, scan: str, tile: str | None, values: Mapping[str, Any]) -> None:
-        below = {name: setting.value for name, setting in self.in_force(scan).items()} if tile else {}
-        for group, model in settings_groups().items():
-            fields = {**below, **values}
-            chosen = {name.partition(".")[2]: value for name, value in fields.items() if name.startswith(f"{group}.")}
-            try:
-                model(**chosen)
-            except ValidationError as error:
-                raise SettingsError(f"settings {group}: {error.errors()[0]['msg']}") from error
-
     def _values(self, path: Path) -> dict[str, Any]:
         return dict((read_json(path) or {"values": {}})["values"])
 
-    def _path(self, kind: str, name: str) -> Path:
-        return self.home.store / "settings" / kind / f"{name}.json"
+    def _instrument_path(self, instrument: str) -> Path:
+        return self.home.store / "settings" / "instruments" / f"{instrument_name(instrument)}.json"
 
     def _scan_path(self, scan: str, tile: str | None) -> Path:
         folder = self.home.store / "settings" / "scans" / scan_name(scan)
         return folder / (f"{slot(tile)}.json" if tile else "scan.json")
+
+
+def _check_together(values: Mapping[str, Any]) -> None:
+    for group, model in settings_groups().items():
+        chosen = {name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{group}.")}
+        try:
+            model(**chosen)
+        except ValidationError as error:
+            raise SettingsError(f"settings {group}: {error.errors()[0]['msg']}") from error
 
 
 def parse_name(name: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from microstructure_assets.store.content import hash_json
+
+TILES_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,9 @@ class Recipe:
     settings : mapping of str
         The settings that are used, by their full names.
     inputs : mapping of str
-        Content hash of each artifact that is read; a tile's one as ``name[t03]``.
+        Content hash of each artifact that is read; that of another tile as ``name[t03]``.
     extra : mapping of str
-        Further facts: bounds of ROIs, hashes of raw files.
+        Further facts: bounds of ROIs, grid of the scan, hash of names and times of the raw files.
     libraries : mapping of str
         Versions of libraries that compute here.
     """
@@ -63,8 +65,17 @@ def explain(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     for part, word in (("settings", "setting"), ("libraries", "library"), ("extra", "fact")):
         for name, old, new in _changes(before[part], after[part]):
             reasons.append(f"{word} `{name}` {_short(old)} → {_short(new)}")
-    reasons.extend(f"input {name} changed" for name, _, _ in _changes(before["inputs"], after["inputs"]))
+    reasons.extend(_inputs(name for name, _, _ in _changes(before["inputs"], after["inputs"])))
     return reasons
+
+
+def _inputs(names: Iterable[str]) -> list[str]:
+    """A reason per input; the tiles of one artifact are counted where they are many."""
+    tiles: dict[str, list[str]] = {}
+    for name in names:
+        tiles.setdefault(name.partition("[")[0], []).append(name)
+    shown = [own if len(own) <= TILES_NAMED else [f"{name}[{len(own)} tiles]"] for name, own in tiles.items()]
+    return [f"input {name} changed" for own in shown for name in own]
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

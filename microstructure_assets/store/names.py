@@ -37,6 +37,21 @@ def scan_name(text: str) -> ScanName:
     return ScanName(text)
 
 
+def instrument_name(text: str) -> str:
+    """Check the name of an instrument.
+
+    Raises
+    ------
+    InvalidName
+        If it would not do as a scan's.
+    """
+    if not SCAN_PATTERN.fullmatch(text) or ".." in text:
+        raise InvalidName(
+            f"instrument {text[:100]!r}: expected 1 to 80 letters, digits, '.', '_' or '-', the first a letter or digit"
+        )
+    return text
+
+
 def slugify(text: str) -> ScanName:
     """A scan name made of `text`: other characters become hyphens, the length is cut to 80."""
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
-import os
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from microstructure_assets.settings import Settings
 from microstructure_assets.store.artifact import ArtifactMissing
 from microstructure_assets.store.content import hash_json
-from microstructure_assets.store.contract import ArtifactSpec, artifact_spec
+from microstructure_assets.store.contract import ARTIFACTS, artifact_spec
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.names import REGION_SLOTS
 from microstructure_assets.store.scans import RegisteredScan, ScanRegistry
-from microstructure_assets.store.store import Store
-from microstructure_assets.store.tiles import tile_of, tiles_of
+from microstructure_assets.store.specs import ArtifactSpec
+from microstructure_assets.store.store import Head, Store
+from microstructure_assets.store.tiles import TileBounds, tile_of, tiles_of
 
 
 class Recipes:
@@ -49,13 +52,14 @@ class Recipes:
             If the scan does not use the tile.
         """
         spec = artifact_spec(artifact)
+        bounds = tile_of(self.store, self.scan, tile) if tile else None
         in_force = self.layers.in_force(self.scan.name, tile, self.scan.instrument)
         return Recipe(
             artifact=artifact,
             code_version=spec.code_version,
             settings={name: item.value for name, item in in_force.items() if name.partition(".")[0] in spec.settings},
-            inputs=self._inputs(spec, tile),
-            extra=self._extra(spec, tile),
+            inputs=self._inputs(spec, bounds),
+            extra=self._extra(spec, bounds),
             libraries={name: importlib.metadata.version(name) for name in spec.libraries},
         )
 
@@ -72,15 +76,28 @@ class Recipes:
         found = tiles_of(self.store, self.scan) or {}
         return [slot for slot in found if regions or slot not in REGION_SLOTS]
 
-    def _inputs(self, spec: ArtifactSpec, tile: str | None) -> dict[str, str]:
-        inputs = {}
+    def standing(self) -> list[tuple[str, str | None, Head]]:
+        """Every artifact of the scan that stands, by name and tile; pages, which say what stands, are left out."""
+        tiles = self.tiles()
+        found: list[tuple[str, str | None, Head]] = []
+        for spec in ARTIFACTS:
+            for tile in tiles if spec.per == "tile" else [None]:
+                head = self.store.head(self.scan.name, spec.name, tile)
+                if head is not None and spec.form != "page":
+                    found.append((spec.name, tile, head))
+        return found
+
+    def _inputs(self, spec: ArtifactSpec, tile: TileBounds | None) -> dict[str, str]:
+        inputs, tiles = {}, [] if tile else self.tiles(regions=False)
         for name in spec.inputs:
             if artifact_spec(name).per == "scan":
                 inputs[name] = self._content(name, None)
             elif tile is not None:
-                inputs[name] = self._content(name, tile)
+                inputs[name] = self._content(name, tile.slot)
             else:
-                inputs.update({f"{name}[{slot}]": self._content(name, slot) for slot in self.tiles(regions=False)})
+                inputs.update({f"{name}[{slot}]": self._content(name, slot) for slot in tiles})
+        if spec.name == "reference_windows" and tile is not None and tile.references_from is not None:
+            inputs[f"{spec.name}[{tile.references_from}]"] = self._content(spec.name, tile.references_from)
         return inputs
 
     def _content(self, name: str, tile: str | None) -> str:
@@ -90,31 +107,34 @@ class Recipes:
             raise ArtifactMissing(name)
         return head.content_hash
 
-    def _extra(self, spec: ArtifactSpec, tile: str | None) -> dict[str, Any]:
+    def _extra(self, spec: ArtifactSpec, tile: TileBounds | None) -> dict[str, Any]:
         if spec.name == "scan_manifest":
-            return {"source": source_fingerprint(Path(self.scan.source))}
-        if tile is None:
-            return {}
-        bounds = tile_of(self.store, self.scan, tile)
-        extra: dict[str, Any] = {"rois": bounds.fact()}
-        if spec.name == "reference_windows" and bounds.references_from:
-            extra["references"] = self._content("reference_windows", bounds.references_from)
+            acquisition: Any = self.settings("acquisition")
+            return {"source": source_fingerprint(acquisition.source_files(Path(self.scan.source)))}
+        extra: dict[str, Any] = {"grid": self.store.read(self.scan.name, "scan_manifest").document()["grid"]}
+        if tile is not None:
+            extra["rois"] = tile.fact()
+        if spec.form == "page":
+            provenance = [[name, slot, head.key, head.reason] for name, slot, head in self.standing()]
+            extra |= {
+                "scan": self.scan.name,
+                "regions": {slot: asdict(region) for slot, region in self.scan.regions.items()},
+                "provenance": hash_json(provenance),
+            }
         return extra
 
 
-def source_fingerprint(source: Path) -> str:
+def source_fingerprint(files: Iterable[Path]) -> str:
     """Hash of names, sizes and times of the files of a source: what tells, without reading them, that they may differ.
 
-    Files beside a single file that share its stem count, as they may belong to the scan.
+    Parameters
+    ----------
+    files : iterable of Path
+        As `AcquisitionSettings.source_files` lists them; one that is gone by now does not count.
     """
-    if source.is_dir():
-        with os.scandir(source) as entries:
-            files = [(entry.name, entry.stat()) for entry in entries if entry.is_file()]
-    else:
-        with os.scandir(source.parent) as entries:
-            files = [
-                (entry.name, entry.stat())
-                for entry in entries
-                if Path(entry.name).stem == source.stem and entry.is_file()
-            ]
-    return hash_json(sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in files))
+    states = []
+    for path in files:
+        with contextlib.suppress(FileNotFoundError):
+            found = path.stat()
+            states.append((path.name, found.st_size, found.st_mtime_ns))
+    return hash_json(sorted(states))

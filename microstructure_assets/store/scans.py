@@ -11,7 +11,9 @@ from typing import Any
 from microstructure_assets.errors import InputError
 from microstructure_assets.store.files import read_json, write_json
 from microstructure_assets.store.home import Home
-from microstructure_assets.store.names import REGION_SLOTS, ScanName, Slot, scan_name
+from microstructure_assets.store.names import REGION_SLOTS, SLOTS, ScanName, Slot, instrument_name, scan_name
+
+FEWEST_REGION_POINTS = 9
 
 
 class ScanUnknown(InputError, LookupError):
@@ -129,6 +131,7 @@ class ScanRegistry:
             If the name stands for another source already.
         """
         checked, source = scan_name(name), source.expanduser().resolve()
+        instrument = None if instrument is None else instrument_name(instrument)
         if not source.exists():
             raise FileNotFoundError(f"{source}: no such file or folder")
         with self.home.lock("scans"):
@@ -138,6 +141,11 @@ class ScanRegistry:
                     raise RegistryError(
                         f"scan name {checked!r}: found it standing for {known.source}, asked for {source}; "
                         "give the new scan another name with --name"
+                    )
+                if instrument is not None and known.instrument != instrument:
+                    raise RegistryError(
+                        f"scan {checked!r}: found it registered for instrument {known.instrument}, asked for "
+                        f"{instrument}; give it another name with --name"
                     )
                 return known
             scan = RegisteredScan(checked, str(source), instrument, _now())
@@ -150,7 +158,8 @@ class ScanRegistry:
         Raises
         ------
         RegistryError
-            If the bounds are empty, all slots are taken, or the region that gives the references is unknown.
+            If the bounds are empty, the name is that of a slot, the rectangle holds fewer than nine points, all slots
+            are taken, or the region that gives the references is unknown.
         """
         if (
             region.row_stop <= region.row_start
@@ -158,7 +167,15 @@ class ScanRegistry:
             or min(region.row_start, region.column_start) < 0
         ):
             raise RegistryError(
-                f"region {region.name!r}: found an empty or negative rectangle {region}; expected start < stop"
+                f"region {region.name!r}: found rows {region.row_start}:{region.row_stop}, columns "
+                f"{region.column_start}:{region.column_stop}; expected 0 or more, and each start below its stop"
+            )
+        if region.name in SLOTS:
+            raise RegistryError(f"region {region.name!r}: a tile is called that; give it another name")
+        points = (region.row_stop - region.row_start) * (region.column_stop - region.column_start)
+        if points < FEWEST_REGION_POINTS:
+            raise RegistryError(
+                f"region {region.name!r}: found {points} points, expected at least {FEWEST_REGION_POINTS} (3 × 3)"
             )
         with self.home.lock("scans"):
             scan = self.get(name)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from microstructure_assets.store.artifact import Artifact, ArtifactMissing
 from microstructure_assets.store.contract import artifact_spec
 from microstructure_assets.store.draft import Draft
@@ -20,6 +22,11 @@ from microstructure_assets.store.memo import Recipe, explain
 from microstructure_assets.store.names import slots_in_order
 
 NOTHING_CHANGED = "reused: nothing that it uses changed"
+ATTEMPTS = 3
+
+
+class Overtaken(RuntimeError):
+    """What an artifact was being made of changed meanwhile; what was made of it is thrown away."""
 
 
 @dataclass(frozen=True)
@@ -119,29 +126,37 @@ class Store:
         compute: Callable[[Draft], None],
         origin: Mapping[str, Any] | None = None,
     ) -> Outcome:
-        """The artifact of one recipe, made only if no equal one is kept; see `materialise_together`."""
+        """The artifact of one recipe that is known, made only if no equal one is kept; see `materialise_together`."""
+        name = recipe.artifact
         outcomes = self.materialise_together(
-            scan, tile, [recipe], lambda drafts: compute(drafts[recipe.artifact]), origin
+            scan, tile, [name], lambda: [recipe], lambda _, drafts: compute(drafts[name]), origin
         )
-        return outcomes[recipe.artifact]
+        return outcomes[name]
 
     def materialise_together(
         self,
         scan: str,
         tile: str | None,
-        recipes: Sequence[Recipe],
-        compute: Callable[[Mapping[str, Draft]], None],
+        artifacts: Sequence[str],
+        plan: Callable[[], Sequence[Recipe]],
+        compute: Callable[[Sequence[Recipe], Mapping[str, Draft]], None],
         origin: Mapping[str, Any] | None = None,
     ) -> dict[str, Outcome]:
         """Artifacts that one pass makes together.
+
+        What they are made of is looked up after the locks are held, and their facts once more when they are done: a
+        key never holds what was made of anything else.
 
         Parameters
         ----------
         scan : str
         tile : str or None
-        recipes : sequence of Recipe
+        artifacts : sequence of str
+        plan : callable
+            Their recipes as they are now.
         compute : callable
-            Gets a draft for each artifact that is not kept yet and fills it; not called when all are.
+            Gets recipe and draft of each artifact that is not kept yet and fills the draft of what the recipe says; not
+            called when all are kept. It raises `Overtaken` where that is no longer there.
         origin : mapping, optional
             Facts of the run, for the record; not part of the key.
 
@@ -149,35 +164,36 @@ class Store:
         -------
         dict of Outcome
             By artifact name.
+
+        Raises
+        ------
+        Overtaken
+            If what they are made of changed during each of a few attempts.
         """
         with contextlib.ExitStack() as stack:
-            for recipe in sorted(recipes, key=lambda item: item.artifact):
-                stack.enter_context(self.home.lock(self._lock_name(scan, recipe.artifact, tile)))
-            outcomes = {recipe.artifact: self._take(scan, tile, recipe) for recipe in recipes}
-            absent = [recipe for recipe in recipes if outcomes[recipe.artifact] is None]
-            if absent:
-                with self._drafts(absent) as drafts:
-                    compute(drafts)
-                    for recipe in absent:
-                        outcomes[recipe.artifact] = self._keep(
-                            scan, tile, recipe, drafts[recipe.artifact], origin or {}
-                        )
-        return {name: outcome for name, outcome in outcomes.items() if outcome is not None}
+            for name in sorted(artifacts):
+                stack.enter_context(self._lock(scan, name, tile))
+            for _ in range(ATTEMPTS - 1):
+                with contextlib.suppress(Overtaken):
+                    return self._make(scan, tile, plan, compute, origin or {})
+            return self._make(scan, tile, plan, compute, origin or {})
 
     def mark_recorded(self, scan: str, artifact: str, tile: str | None, content_hash: str) -> None:
         """Note that the orchestrator has an event of this content."""
         path = self._head_path(scan, artifact, tile)
-        value = read_json(path)
-        if value and value["content_hash"] == content_hash and value.get("recorded") != content_hash:
-            write_json(path, {**value, "recorded": content_hash})
+        with self._lock(scan, artifact, tile):
+            value = read_json(path)
+            if value and value["content_hash"] == content_hash and value.get("recorded") != content_hash:
+                write_json(path, {**value, "recorded": content_hash})
 
     def sweep(self) -> int:
-        """Remove what interrupted runs left behind: temporary folders older than a day. Returns how many."""
-        limit = datetime.datetime.now().timestamp() - 86_400
-        left = [path for path in self._drafts_folder.glob("*") if path.stat().st_mtime < limit]
-        for path in left:
-            shutil.rmtree(path, ignore_errors=True)
-        return len(left)
+        """Remove what killed runs left behind: drafts whose lock nobody holds. Returns how many."""
+        removed = 0
+        for folder in self._drafts_folder.glob("*"):
+            with contextlib.suppress(Timeout), self._hold_draft(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                removed += 1
+        return removed
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -191,15 +207,34 @@ class Store:
     def _head_path(self, scan: str, artifact: str, tile: str | None) -> Path:
         return self.home.store / "heads" / scan / artifact / f"{tile or 'scan'}.json"
 
-    @staticmethod
-    def _lock_name(scan: str, artifact: str, tile: str | None) -> str:
-        return f"{scan}/{artifact}.{tile or 'scan'}"
+    def _lock(self, scan: str, artifact: str, tile: str | None) -> FileLock:
+        return self.home.scan_lock(scan, f"{artifact}.{tile or 'scan'}")
 
     def _reason(self, head: Head | None, recipe: Recipe) -> str:
         if head is None:
             return "first time"
         changes = explain(head.recipe, recipe.parts())
         return "; ".join(changes) if changes else "its files were missing"
+
+    def _make(
+        self,
+        scan: str,
+        tile: str | None,
+        plan: Callable[[], Sequence[Recipe]],
+        compute: Callable[[Sequence[Recipe], Mapping[str, Draft]], None],
+        origin: Mapping[str, Any],
+    ) -> dict[str, Outcome]:
+        recipes = plan()
+        taken = {recipe.artifact: self._take(scan, tile, recipe) for recipe in recipes}
+        outcomes = {name: outcome for name, outcome in taken.items() if outcome is not None}
+        absent = [recipe for recipe in recipes if recipe.artifact not in outcomes]
+        if absent:
+            with self._drafts(absent) as drafts:
+                compute(absent, drafts)
+                _check_facts(absent, plan())
+                for recipe in absent:
+                    outcomes[recipe.artifact] = self._keep(scan, tile, recipe, drafts[recipe.artifact], origin)
+        return outcomes
 
     def _take(self, scan: str, tile: str | None, recipe: Recipe) -> Outcome | None:
         kept = Artifact.load(self._place(recipe.artifact, recipe.key))
@@ -243,15 +278,33 @@ class Store:
 
     @contextlib.contextmanager
     def _drafts(self, recipes: Sequence[Recipe]) -> Iterator[dict[str, Draft]]:
-        drafts = {
-            recipe.artifact: Draft(self._drafts_folder / uuid.uuid4().hex, artifact_spec(recipe.artifact))
-            for recipe in recipes
-        }
-        try:
+        with contextlib.ExitStack() as stack:
+            drafts = {}
+            for recipe in recipes:
+                folder = self._drafts_folder / uuid.uuid4().hex
+                stack.enter_context(self._hold_draft(folder))
+                draft = drafts[recipe.artifact] = Draft(folder, artifact_spec(recipe.artifact))
+                stack.callback(draft.discard)
             yield drafts
-        finally:
-            for draft in drafts.values():
-                draft.discard()
+
+    @contextlib.contextmanager
+    def _hold_draft(self, folder: Path) -> Iterator[None]:
+        lock = self.home.draft_lock(folder.name)
+        with lock:
+            try:
+                yield
+            finally:
+                # No other draft ever has this name, so nobody waits for the file that goes with it.
+                Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def _check_facts(before: Sequence[Recipe], after: Sequence[Recipe]) -> None:
+    """Refuse what was made while files or rectangles changed; settings and inputs were taken from the recipe itself."""
+    now = {recipe.artifact: recipe for recipe in after}
+    for recipe in before:
+        changes = explain(recipe.parts(), {**recipe.parts(), "extra": now[recipe.artifact].extra})
+        if changes:
+            raise Overtaken(f"{recipe.artifact}: {'; '.join(changes)} while it was being made; run it again")
 
 
 def _now() -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
 from microstructure_assets.errors import InputError
+from microstructure_assets.store.artifact import Artifact
 from microstructure_assets.store.names import Slot, slots_in_order
 from microstructure_assets.store.scans import RegisteredScan
 from microstructure_assets.store.store import Store
@@ -29,6 +31,15 @@ class Bounds:
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.row_stop - self.row_start, self.column_stop - self.column_start
+
+    def with_margin(self, points: int, shape: tuple[int, int]) -> Bounds:
+        """This rectangle with so many points more on each side, as far as a scan of this shape goes."""
+        return Bounds(
+            max(0, self.row_start - points),
+            min(shape[0], self.row_stop + points),
+            max(0, self.column_start - points),
+            min(shape[1], self.column_stop + points),
+        )
 
     def inside(self, outer: Bounds) -> tuple[slice, slice]:
         """Slices of this rectangle in an array over `outer`."""
@@ -55,6 +66,14 @@ class TileBounds:
     rois: tuple[Bounds, ...]
     references_from: Slot | None = None
 
+    @classmethod
+    def of(cls, slot: Slot, rois: Sequence[Sequence[int]], references_from: Slot | None = None) -> TileBounds:
+        """The tile of these ROIs, each given by its bounds as `fact` gives them."""
+        starts_and_stops = np.asarray(rois)
+        low, high = starts_and_stops.min(axis=0), starts_and_stops.max(axis=0)
+        outer = Bounds(int(low[0]), int(high[1]), int(low[2]), int(high[3]))
+        return cls(slot, outer, tuple(Bounds(*(int(number) for number in roi)) for roi in rois), references_from)
+
     def roi_map(self) -> np.ndarray:
         """ROI number of each point, ``(rows, columns)`` int32."""
         numbers = np.zeros(self.bounds.shape, dtype=np.int32)
@@ -64,7 +83,7 @@ class TileBounds:
 
     def fact(self) -> list[list[int]]:
         """The bounds of the ROIs as a JSON value, for keys."""
-        return [[roi.row_start, roi.row_stop, roi.column_start, roi.column_stop] for roi in self.rois]
+        return [list(astuple(roi)) for roi in self.rois]
 
 
 def tiles_of(store: Store, scan: RegisteredScan) -> dict[Slot, TileBounds] | None:
@@ -72,26 +91,20 @@ def tiles_of(store: Store, scan: RegisteredScan) -> dict[Slot, TileBounds] | Non
     tiling = store.find(scan.name, "analysis_tiling")
     if tiling is None:
         return None
-    table = tiling.table("tiles")
-    found: dict[Slot, TileBounds] = {}
-    for name in np.unique(table["slot"]):
-        own = np.flatnonzero(table["slot"] == name)
-        rois = tuple(
-            Bounds(*(int(table[column][row]) for column in ("row_start", "row_stop", "column_start", "column_stop")))
-            for row in own
-        )
-        outer = Bounds(
-            min(roi.row_start for roi in rois),
-            max(roi.row_stop for roi in rois),
-            min(roi.column_start for roi in rois),
-            max(roi.column_stop for roi in rois),
-        )
-        found[Slot(str(name))] = TileBounds(Slot(str(name)), outer, rois)
+    found = tiling_tiles(tiling)
     for slot, region in scan.regions.items():
-        bounds = Bounds(region.row_start, region.row_stop, region.column_start, region.column_stop)
+        bounds = (region.row_start, region.row_stop, region.column_start, region.column_stop)
         source = scan.region_slot(region.references_from) if region.references_from else None
-        found[slot] = TileBounds(slot, bounds, (bounds,), source)
+        found[slot] = TileBounds.of(slot, [bounds], source)
     return {slot: found[slot] for slot in slots_in_order(frozenset(found))}
+
+
+def tiling_tiles(tiling: Artifact) -> dict[Slot, TileBounds]:
+    """The tiles of an ``analysis_tiling``, in slot order."""
+    table = tiling.table("tiles")
+    bounds = np.stack([table[name] for name in ("row_start", "row_stop", "column_start", "column_stop")], axis=1)
+    slots = slots_in_order({str(name) for name in table["slot"]})
+    return {slot: TileBounds.of(slot, bounds[table["slot"] == slot].tolist()) for slot in slots}
 
 
 def tile_of(store: Store, scan: RegisteredScan, slot: str) -> TileBounds:

@@ -116,6 +116,19 @@ def test_one_tiles_settings_ask_for_that_tile_and_the_stitch_only(
     assert all(not set(one) & set(TILES) and not set(one) & set(SCAN_STAGE) for one in later)
 
 
+def test_the_report_waits_for_the_map_as_one_run_would_pass_over_it(
+    instance: dg.DagsterInstance, registered: str, store: Store
+) -> None:
+    ticks = characterised(instance, store)
+    ticks.record(TILES, ["s|t02"], "2")
+    asked = [ticks.tick() for _ in range(3)]
+    assert {"s"} in [one.get("segmentation_map") for one in asked]
+    ticks.record(["segmentation_map"], ["s"], "2")
+    later = [ticks.tick() for _ in range(3)]
+    assert [one for one in later if one] == [{"scan_report": {"s"}}]
+    assert not any("scan_report" in one and "segmentation_map" in one for one in [*asked, *later])
+
+
 def test_an_equal_data_version_ends_the_cascade(instance: dg.DagsterInstance, registered: str, store: Store) -> None:
     ticks = characterised(instance, store)
     ticks.record(["pca_scores"], ["s|t01"])

@@ -87,7 +87,7 @@ def test_a_raised_code_version_recomputes_its_closure_cut_short_where_content_is
     monkeypatch.setitem(contract.BY_NAME, "anomalies", raised)
     done.characterize(small_twin, "s")
     after = done.heads("s")
-    assert {name for name, _ in changed(before, after)} == {"anomalies"}
+    assert {name for name, _ in changed(before, after)} == {"anomalies", "scan_report"}, "the report names versions"
     assert all("; the content is equal" in after["anomalies", f"t0{tile}"].reason for tile in range(4))
     assert done.events_by_asset()["reference_windows"] == ["s|t00", "s|t01", "s|t02", "s|t03"]
 
@@ -108,11 +108,14 @@ def test_an_interrupted_job_goes_on_where_it_stopped(
         return real(*args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(factorization, "constrained_weights", fail_at_the_third)
-    with pytest.raises(JobFailed):
+    with pytest.raises(JobFailed) as failed:
         lab.characterize(small_twin, "s", TILING)
+    assert str(failed.value.__cause__) == "cnmf_weights of scan s, tile t02: RuntimeError: power cut"
+    assert isinstance(failed.value.__cause__.__cause__, RuntimeError)
     half = lab.heads("s")
     assert ("cnmf_weights", "t01") in half
     assert ("cnmf_weights", "t02") not in half
+    assert ("weight_boundaries", "t03") in half, "the other tiles go on"
     monkeypatch.setattr(factorization, "constrained_weights", real)
     lab.characterize(small_twin, "s")
     whole = lab.heads("s")
@@ -127,7 +130,9 @@ def test_a_region_takes_the_references_of_another_and_follows_its_changes(done: 
     registry.set_region("s", NamedRegion("X", 4, 12, 4, 12, "R"))
     done.characterize(small_twin, "s")
     after = done.heads("s")
-    assert {place[1] for place in changed(before, after)} == {"r00", "r01"}
+    touched = changed(before, after)
+    assert {slot for _, slot in touched if slot} == {"r00", "r01"}
+    assert {name for name, slot in touched if slot is None} == {"scan_report"}, "the report shows the regions"
     own, taken = done.store.read("s", "reference_windows", "r00"), done.store.read("s", "reference_windows", "r01")
     np.testing.assert_array_equal(own.array("reference"), taken.array("reference"))
     assert done.store.read("s", "cnmf_weights", "r01").array("weight").shape[:2] == (8, 8)
@@ -136,4 +141,5 @@ def test_a_region_takes_the_references_of_another_and_follows_its_changes(done: 
     later = done.heads("s")
     touched = changed(after, later)
     assert {("reference_windows", "r00"), ("reference_windows", "r01"), ("cnmf_weights", "r01")} <= touched
-    assert {slot for _, slot in touched} == {"r00", "r01"}
+    assert {slot for _, slot in touched if slot} == {"r00", "r01"}
+    assert {name for name, slot in touched if slot is None} == {"scan_report"}

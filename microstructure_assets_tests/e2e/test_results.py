@@ -10,8 +10,11 @@ import pandas
 import pytest
 import xarray
 
+from microstructure_assets import results
+from microstructure_assets.errors import InputError
 from microstructure_assets.store.catalogue import connect
 from microstructure_assets.store.contract import ARTIFACTS
+from microstructure_assets.store.home import HOME_VARIABLE
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets_tests.e2e.conftest import Lab
 
@@ -58,3 +61,23 @@ def test_the_catalogue_answers_over_all_scans(nickel: Lab) -> None:
 
 def test_the_catalogue_of_an_empty_home_has_its_views(lab: Lab) -> None:
     assert connect(lab.home.root).sql("SELECT count(*) FROM crossings").fetchall() == [(0,)]
+
+
+def test_the_five_lines_of_the_readme(nickel: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    lines = readme.split("```python\n")[1].split("```")[0].replace('"demo"', '"nickel"')
+    assert len([line for line in lines.splitlines() if line]) <= 5
+    monkeypatch.setenv(HOME_VARIABLE, str(nickel.home.root))
+    names: dict[str, object] = {}
+    exec(lines, names)
+    region = names["region"]
+    assert isinstance(region, xarray.DataArray)
+    assert region.shape == (3, 3)
+
+
+def test_results_of_a_tile_are_found_and_wrong_names_are_told(nickel: Lab) -> None:
+    assert results.path("nickel", "pca_scores", "t00", home=nickel.home.root).exists()
+    with pytest.raises(InputError, match="one per tile"):
+        results.path("nickel", "pca_scores", home=nickel.home.root)
+    with pytest.raises(InputError, match="leave the tile out"):
+        results.path("nickel", "segmentation_map", "t00", home=nickel.home.root)

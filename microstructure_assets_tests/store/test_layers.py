@@ -6,6 +6,7 @@ from microstructure_assets.settings import SettingsError, parse_setting, setting
 from microstructure_assets.store.files import read_json
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.layers import SCAN_GROUPS, TILE_GROUPS, SettingsLayers
+from microstructure_assets.store.names import InvalidName
 
 
 def test_layers_override_one_another_and_say_where_a_value_comes_from(home: Home) -> None:
@@ -29,6 +30,28 @@ def test_default_takes_a_value_back_and_history_is_kept(home: Home) -> None:
     assert [entry["values"] for entry in document["history"]] == [{"knee.minimum": 3}, {}]
 
 
+def test_an_instrument_holds_for_its_scans_that_say_nothing_else(home: Home) -> None:
+    layers = SettingsLayers(home)
+    layers.configure_instrument("sem-1", {"knee.minimum": "5", "acquisition.rows": "7"})
+    layers.configure("s", {"knee.minimum": "3"}, None, "sem-1")
+    assert layers.in_force("s", None, "sem-1")["knee.minimum"].value == 3
+    other = layers.in_force("t", None, "sem-1")["knee.minimum"]
+    assert (other.value, other.layer) == (5, "instrument sem-1")
+    assert layers.in_force("t")["knee.minimum"].layer == "default"
+    assert layers.preview("acquisition", {}, "sem-1").rows == 7
+    assert layers.preview("acquisition", {"acquisition.rows": "8"}, "sem-1").rows == 8
+    with pytest.raises(InvalidName):
+        layers.configure_instrument("../../etc/x", {"knee.minimum": "5"})
+
+
+def test_what_contradicts_the_instruments_settings_is_refused(home: Home) -> None:
+    layers = SettingsLayers(home)
+    layers.configure_instrument("sem-1", {"mixture.maximum_clusters": "4"})
+    with pytest.raises(SettingsError, match="mixture"):
+        layers.configure("s", {"mixture.minimum_clusters": "6"}, None, "sem-1")
+    layers.configure("s", {"mixture.minimum_clusters": "6"})
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -43,6 +66,25 @@ def test_wrong_settings_are_refused_with_what_is_expected(home: Home, name: str,
     with pytest.raises(SettingsError, match=message):
         SettingsLayers(home).configure("s", {name: value})
     assert SettingsLayers(home).in_force("s").get("knee.minimum") == SettingsLayers(home).in_force("t")["knee.minimum"]
+
+
+def test_none_is_a_word_where_the_field_knows_it_and_no_value_where_it_may_be_missing(home: Home) -> None:
+    assert parse_setting("preprocessing.static_background", "none") == ("preprocessing.static_background", "none")
+    assert parse_setting("preprocessing.dynamic_std_px", "none") == ("preprocessing.dynamic_std_px", None)
+    with pytest.raises(SettingsError, match=r"knee\.minimum"):
+        parse_setting("knee.minimum", "none")
+
+
+def test_settings_that_belong_together_are_checked_together(home: Home) -> None:
+    layers = SettingsLayers(home)
+    with pytest.raises(SettingsError, match="minimum 99 is larger than maximum 10"):
+        layers.configure("s", {"knee.minimum": "99"})
+    layers.configure("s", {"knee.minimum": "12", "knee.maximum": "20"})
+    assert layers.in_force("s")["knee.minimum"].value == 12
+    with pytest.raises(SettingsError, match="minimum 12 is larger than maximum 11"):
+        layers.configure("s", {"knee.maximum": "11"})
+    with pytest.raises(SettingsError, match="minimum 12 is larger than maximum 11"):
+        layers.configure("s", {"knee.maximum": "11"}, "t00")
 
 
 def test_a_tile_cannot_have_a_setting_of_the_whole_scan(home: Home) -> None:

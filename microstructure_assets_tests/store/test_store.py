@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import xarray
 from microstructure_assets.store.artifact import ArtifactMissing
 from microstructure_assets.store.draft import ContractError, Draft, chunk_layout
 from microstructure_assets.store.memo import Recipe, explain
-from microstructure_assets.store.store import NOTHING_CHANGED, Store
+from microstructure_assets.store.store import NOTHING_CHANGED, Outcome, Overtaken, Store
 
 
 def recipe(minimum: int = 2, version: str = "1", upstream: str = "u") -> Recipe:
@@ -145,7 +147,8 @@ def test_artifacts_of_one_pass_are_made_together_and_only_what_is_absent(store: 
     asked: list[set[str]] = []
     tiling = Recipe("analysis_tiling", "1")
 
-    def compute(drafts: Mapping[str, Draft]) -> None:
+    def compute(recipes: Sequence[Recipe], drafts: Mapping[str, Draft]) -> None:
+        assert [recipe.artifact for recipe in recipes] == list(drafts)
         asked.append(set(drafts))
         if "pattern_quality" in drafts:
             fill(drafts["pattern_quality"])
@@ -154,8 +157,9 @@ def test_artifacts_of_one_pass_are_made_together_and_only_what_is_absent(store: 
             drafts["analysis_tiling"].table("tiles", {name: np.arange(1) for name in names})
             drafts["analysis_tiling"].document({"n": 1})
 
-    store.materialise_together("s", None, [recipe(), tiling], compute)
-    outcomes = store.materialise_together("s", None, [recipe(3), tiling], compute)
+    names = ["pattern_quality", "analysis_tiling"]
+    store.materialise_together("s", None, names, lambda: [recipe(), tiling], compute)
+    outcomes = store.materialise_together("s", None, names, lambda: [recipe(3), tiling], compute)
     assert asked == [{"pattern_quality", "analysis_tiling"}, {"pattern_quality"}]
     assert outcomes["analysis_tiling"].reused
     assert store.read("s", "analysis_tiling").document() == {"n": 1}
@@ -198,11 +202,110 @@ def test_chunks_are_small_shards_bounded_and_files_few(shape: tuple[int, ...], i
     assert np.prod([-(-size // shard) for size, shard in zip(shape, outer, strict=True)]) <= 1000
 
 
-def test_sweep_removes_only_old_drafts(store: Store) -> None:
-    old, new = store.home.store / "drafts" / "old", store.home.store / "drafts" / "new"
-    old.mkdir(parents=True)
-    new.mkdir()
-    os.utime(old, (0, 0))
-    assert store.sweep() == 1
-    assert new.is_dir()
-    assert not old.exists()
+def test_sweep_removes_what_nobody_writes_and_leaves_a_live_draft_however_old(store: Store) -> None:
+    left = store.home.store / "drafts" / "left"
+    left.mkdir(parents=True)
+
+    def compute(draft: Draft) -> None:
+        os.utime(draft.folder, (0, 0))
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(Store(store.home).sweep).result() == 1
+        assert not left.exists()
+        fill(draft)
+
+    assert not store.materialise("s", None, recipe(), compute).reused
+    assert not list((store.home.store / "drafts").iterdir())
+    assert not list((store.home.root / "locks" / "drafts").iterdir())
+
+
+def test_what_it_is_made_of_is_looked_up_after_the_lock_is_held(store: Store) -> None:
+    minimum, held, seen = [2], threading.Event(), []
+
+    def compute(recipes: Sequence[Recipe], drafts: Mapping[str, Draft]) -> None:
+        seen.append(recipes[0].settings["knee.minimum"])
+        fill(drafts["pattern_quality"])
+
+    def ask() -> Outcome:
+        made = store.materialise_together("s", None, ["pattern_quality"], lambda: [recipe(minimum[0])], compute)
+        return made["pattern_quality"]
+
+    with ThreadPoolExecutor(1) as pool, store.home.scan_lock("s", "pattern_quality.scan"):
+        waiting = pool.submit(ask)
+        held.wait(0.2)
+        minimum[0] = 3
+    assert waiting.result().artifact.record["recipe"]["settings"] == {"knee.minimum": 3}
+    assert seen == [3]
+
+
+def test_what_was_made_while_its_facts_changed_is_made_again(store: Store) -> None:
+    facts, values = iter([1, 2, 2, 2]), []
+
+    def plan() -> list[Recipe]:
+        return [Recipe("pattern_quality", "1", extra={"source": next(facts)})]
+
+    def compute(recipes: Sequence[Recipe], drafts: Mapping[str, Draft]) -> None:
+        values.append(recipes[0].extra["source"])
+        fill(drafts["pattern_quality"])
+
+    made = store.materialise_together("s", None, ["pattern_quality"], plan, compute)
+    assert values == [1, 2]
+    assert made["pattern_quality"].artifact.record["recipe"]["extra"] == {"source": 2}
+    assert len(list((store.home.store / "artifacts" / "pattern_quality").iterdir())) == 1
+
+
+def test_what_never_holds_still_is_refused_with_what_changes(store: Store) -> None:
+    facts = itertools.count()
+
+    def plan() -> list[Recipe]:
+        return [Recipe("pattern_quality", "1", extra={"source": next(facts)})]
+
+    with pytest.raises(Overtaken, match=r"fact `source` \d+ → \d+ while it was being made"):
+        store.materialise_together(
+            "s", None, ["pattern_quality"], plan, lambda _, drafts: fill(drafts["pattern_quality"])
+        )
+    assert store.find("s", "pattern_quality") is None
+
+
+def test_attributes_are_content_and_notes_are_not(store: Store) -> None:
+    def compute(count: int, note: str) -> Callable[[Draft], None]:
+        def write(draft: Draft) -> None:
+            fill(draft)
+            draft.attributes["n"] = count
+            draft.notes["made"] = note
+
+        return write
+
+    made = [
+        store.materialise("s", None, recipe(index), compute(count, note)).artifact
+        for index, (count, note) in enumerate([(3, "a"), (3, "b"), (4, "a")])
+    ]
+    assert made[0].content_hash == made[1].content_hash != made[2].content_hash
+    assert [artifact.notes["made"] for artifact in made] == ["a", "b", "a"]
+
+
+def test_noting_an_event_waits_for_whoever_writes_the_head(store: Store) -> None:
+    first = store.materialise("s", None, recipe(), fill).artifact
+    arguments = ("s", "pattern_quality", None, first.content_hash)
+    with ThreadPoolExecutor(1) as pool, store.home.scan_lock("s", "pattern_quality.scan"):
+        noting = pool.submit(store.mark_recorded, *arguments)
+        with pytest.raises(TimeoutError):
+            noting.result(0.2)
+    noting.result()
+    head = store.head("s", "pattern_quality")
+    assert head is not None
+    assert head.recorded == first.content_hash
+
+
+@pytest.mark.parametrize("scan", ["settings.lock", "scans.lock", "home.lock", "instance.lock"])
+def test_a_scan_may_have_the_name_of_a_lock(store: Store, scan: str) -> None:
+    store.materialise(scan, None, recipe(), fill)
+    with store.home.lock(scan.removesuffix(".lock")):
+        assert store.find(scan, "pattern_quality") is not None
+
+
+def test_many_tiles_are_one_reason() -> None:
+    inputs = {f"anomalies[t{tile:02d}]": "a" for tile in range(5)}
+    before, after = Recipe("a", "1", inputs=inputs), Recipe("a", "1", inputs=dict.fromkeys(inputs, "b"))
+    assert explain(before.parts(), after.parts()) == ["input anomalies[5 tiles] changed"]
+    one = Recipe("a", "1", inputs={**inputs, "anomalies[t03]": "b"})
+    assert explain(before.parts(), one.parts()) == ["input anomalies[t03] changed"]

@@ -1,0 +1,68 @@
+"""What the contract says of an artifact: its arrays, tables, inputs, settings and version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One array of an artifact."""
+
+    name: str
+    dimensions: tuple[str, ...]
+    units: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of an artifact; `columns` are promised, more may follow."""
+
+    name: str
+    columns: tuple[str, ...]
+    description: str
+
+
+@dataclass(frozen=True)
+class ArtifactSpec:
+    """What an artifact is.
+
+    Attributes
+    ----------
+    name : str
+        Asset key, artifact name and folder name.
+    per : {"scan", "tile"}
+        The partition it is made for.
+    form : {"arrays", "document", "page"}
+        What `microstructure path` prints: a zarr group, a JSON document or an HTML page.
+    inputs : tuple of str
+        Artifacts whose content is part of the key.
+    after : tuple of str
+        Artifacts that must exist first, though their content is not part of the key (the tiling: only the bounds of the
+        artifact's own ROIs are, so that another tiling elsewhere changes nothing here).
+    settings : tuple of str
+        Settings groups that are part of the key.
+    code_version : str
+        Raised whenever the numbers may change; a test watches the code that fills the artifact together with it.
+    libraries : tuple of str
+        Libraries that compute here; their versions are part of the key. A test compares them with the code's imports.
+    """
+
+    name: str
+    per: Literal["scan", "tile"]
+    form: Literal["arrays", "document", "page"]
+    title: str
+    inputs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    code_version: str = "1"
+    libraries: tuple[str, ...] = ()
+    variables: tuple[Variable, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+    @property
+    def dependencies(self) -> tuple[str, ...]:
+        """Every artifact that must exist first."""
+        return self.inputs + self.after
