@@ -58,7 +58,7 @@ def status(scan: str | None, why: bool, home_path: Path | None) -> None:
     """List the scans, or what stands of SCAN and whether it is current."""
     from microstructure_assets.shell.showing import show_scan, show_scans
 
-    show_scan(_home(home_path), scan, why) if scan else show_scans(_home(home_path))
+    show_scan(_known_home(home_path), scan, why) if scan else show_scans(_known_home(home_path))
 
 
 @commands.command()
@@ -99,7 +99,7 @@ def path(scan: str, asset: str, tile: str | None, part: str | None, home_path: P
     """Print where an artifact of SCAN lies."""
     from microstructure_assets.shell.showing import artifact_path
 
-    click.echo(artifact_path(_home(home_path), scan, asset, tile, part))
+    click.echo(artifact_path(_known_home(home_path), scan, asset, tile, part))
 
 
 @commands.command()
@@ -167,7 +167,7 @@ def list_regions(scan: str, home_path: Path | None) -> None:
     """List the named regions of SCAN."""
     from microstructure_assets.shell.showing import show_regions
 
-    show_regions(_home(home_path), scan)
+    show_regions(_known_home(home_path), scan)
 
 
 @commands.command()
@@ -177,7 +177,7 @@ def query(sql: str, home_path: Path | None) -> None:
     """Run SQL on the catalogue of all scans; `show tables` lists its views."""
     from microstructure_assets.store.catalogue import connect
 
-    click.echo(str(connect(_home(home_path).root).sql(sql) or ""))
+    click.echo(str(connect(_known_home(home_path).root).sql(sql) or ""))
 
 
 @commands.command()
@@ -235,7 +235,21 @@ def _leave(message: str, code: int) -> None:
 
 
 def _home(path: Path | None) -> Home:
-    return prepare_home(resolve_home(path))
+    """The home, made where it is missing."""
+    home = resolve_home(path)
+    try:
+        return prepare_home(home)
+    except OSError as error:
+        raise InputError(
+            f"home {home.root}: cannot be made or written ({error.strerror or error}); give another folder with --home"
+        ) from error
+
+
+def _known_home(path: Path | None) -> Home:
+    """The home of a command that only looks; one that is named is not made."""
+    if path is not None and not resolve_home(path).store.is_dir():
+        raise InputError(f"--home {path}: there is no home; expected a folder that `characterize` has worked in")
+    return resolve_home(path) if path is not None else _home(path)
 
 
 def _pairs(changes: tuple[str, ...]) -> dict[str, Any]:

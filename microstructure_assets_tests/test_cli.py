@@ -74,6 +74,18 @@ def test_a_twin_is_overwritten_on_demand_only(shell: CliRunner, tmp_path: Path) 
     assert path.read_bytes() != first
 
 
+def test_a_home_that_cannot_be_is_told(shell: CliRunner, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    done = shell.invoke(commands, ["characterize", str(file), "--home", str(file)])
+    assert isinstance(done.exception, InputError)
+    assert "cannot be made or written" in str(done.exception)
+    absent = tmp_path / "typo"
+    done = shell.invoke(commands, ["status", "--home", str(absent)])
+    assert "there is no home" in str(done.exception)
+    assert not absent.exists()
+
+
 def test_every_command_has_a_help_text(shell: CliRunner) -> None:
     for name, command in commands.commands.items():
         assert command.help, name

@@ -8,7 +8,7 @@ from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.scan import Grid, Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
 
-DECLARE_GRID = "Declare the grid: acquisition.rows and acquisition.columns."
+DECLARE_GRID = "Declare the grid: --set acquisition.rows=ROWS --set acquisition.columns=COLUMNS"
 
 
 def resolve_grid(

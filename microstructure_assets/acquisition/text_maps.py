@@ -278,7 +278,7 @@ def _ctf_phases(path: Path, header: list[str]) -> tuple[Phase, ...]:
 
 def _count_in(path: Path, values: dict[str, str], name: str) -> int:
     if name not in values:
-        remedy = "Declare the grid: acquisition.rows and acquisition.columns."
+        remedy = "Declare the grid: --set acquisition.rows=ROWS --set acquisition.columns=COLUMNS"
         raise ScanFormatError(path, name, "no such line in the header", "a number of points", remedy)
     return require_count(path, name, values[name], "The header is corrupted: export the map again.")
 

@@ -189,7 +189,7 @@ def _pattern_stream(view: ScanView, draft: Draft, shape: tuple[int, ...]) -> Arr
     needed, free = int(np.prod(shape, dtype=np.int64)), shutil.disk_usage(draft.folder).free
     if needed * 1.05 > free:
         raise NoPatterns(
-            f"{view.scan_name}: the preprocessed patterns need {needed / 1e9:.1f} GB, found {free / 1e9:.1f} GB free "
+            f"{view.scan_name}: the preprocessed patterns need {needed / 1e6:,.1f} MB, found {free / 1e6:,.1f} MB free "
             f"on {view.store.home.root}; free some, crop more (preprocessing.crop_height_px) or choose another --home"
         )
     return draft.stream("intensity", shape, np.uint8)

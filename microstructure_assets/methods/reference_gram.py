@@ -40,9 +40,9 @@ def redundant_references(
     energy. Where two or more hold a tenth each, it is when the combination is so much nearer than any of them that no
     more than a share ``mixed`` of the distance to the nearest is left: a mixture of two grains lies between them,
     whereas a third orientation half a degree away lies as far from the combination as from its members, nearly. In
-    either case three standard deviations of what the noise leaves are added. The noisiest is judged first, and the
-    rest without it. A pure pattern is never a mixture of those that contain it, as a weight would have to be
-    negative.
+    either case three standard deviations of what the noise leaves are added. The noisiest is judged first, of equals
+    the last, and the rest without it. A pure pattern is never a mixture of those that contain it, as a weight would
+    have to be negative.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def redundant_references(
     r = len(gram)
     redundant = np.zeros(r, dtype=bool)
     energy = np.where(np.diag(gram) > 0, np.diag(gram), 1.0)
-    for k in np.argsort(-noise_energy / energy, kind="stable"):
+    for k in np.lexsort((-np.arange(r), -noise_energy / energy)):
         others = np.flatnonzero(~redundant & (np.arange(r) != k))
         if len(others) == 0 or gram[k, k] <= 0:
             continue

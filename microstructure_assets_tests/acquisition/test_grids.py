@@ -32,7 +32,7 @@ def test_declared_wins_over_stored_and_stored_over_beside() -> None:
 
 
 def test_unknown_grid_is_an_error_unless_it_is_one_point() -> None:
-    with pytest.raises(ScanFormatError, match=r"acquisition\.rows and acquisition\.columns"):
+    with pytest.raises(ScanFormatError, match=r"acquisition\.rows=ROWS --set acquisition\.columns=COLUMNS"):
         resolve_grid(FILE, 12, AcquisitionSettings())
     assert resolve_grid(FILE, 1, AcquisitionSettings()).shape == (1, 1)
 

@@ -106,7 +106,7 @@ def test_compressed_and_other_tiff_files_among_plain_ones(tmp_path: Path, compre
 
 def test_unknown_grid_must_be_declared(tmp_path: Path) -> None:
     folder = fill(tmp_path / "scan", random_patterns(3, 4))
-    with pytest.raises(ScanFormatError, match=r"12 points.*acquisition\.rows and acquisition\.columns"):
+    with pytest.raises(ScanFormatError, match=r"12 points.*acquisition\.rows=ROWS --set acquisition\.columns=COLUMNS"):
         open_scan(folder)
     with pytest.raises(ScanFormatError, match=r"found 12, expected 15 \(5 rows × 3 columns declared\)"):
         open_scan(folder, AcquisitionSettings(rows=5, columns=3))

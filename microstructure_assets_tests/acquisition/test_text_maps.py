@@ -19,6 +19,9 @@ from microstructure_assets.acquisition.scan import Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
 from microstructure_assets_tests.acquisition.conftest import write_ang, write_ctf
 
+#: Real malformed maps, in the repository as they are small.
+MALFORMED = Path(__file__).parent / "malformed"
+
 
 def orix_map(path: Path) -> Any:
     from orix.io import load
@@ -68,15 +71,15 @@ def test_ctf(shared: Path) -> None:
 # The malformed files, one test each.
 
 
-def test_corrupted_cell_count(shared: Path) -> None:
+def test_corrupted_cell_count() -> None:
     with pytest.raises(ScanFormatError) as caught:
-        open_scan(shared / "malformed" / "Corrupted_XCells.ctf")
+        open_scan(MALFORMED / "Corrupted_XCells.ctf")
     assert (caught.value.field, caught.value.found) == ("XCells", "123456789123456789")
     assert "whole number from 1" in str(caught.value.expected)
 
 
-def test_missing_grid(shared: Path) -> None:
-    path = shared / "malformed" / "GridMissing.ang"
+def test_missing_grid() -> None:
+    path = MALFORMED / "GridMissing.ang"
     with pytest.raises(ScanFormatError) as caught:
         open_scan(path)
     assert (caught.value.field, caught.value.expected) == ("GRID", "SqrGrid")
@@ -87,22 +90,22 @@ def test_missing_grid(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("declared", [AcquisitionSettings(), AcquisitionSettings(rows=4, columns=40)])
-def test_hexagonal_header_is_never_silently_squared(shared: Path, declared: AcquisitionSettings) -> None:
+def test_hexagonal_header_is_never_silently_squared(declared: AcquisitionSettings) -> None:
     with pytest.raises(ScanFormatError) as caught:
-        open_scan(shared / "malformed" / "HexHeader.ang", declared)
+        open_scan(MALFORMED / "HexHeader.ang", declared)
     assert (caught.value.field, caught.value.found, caught.value.expected) == ("GRID", "HexGrid", "SqrGrid")
 
 
-def test_short_file(shared: Path) -> None:
+def test_short_file() -> None:
     with pytest.raises(ScanFormatError) as caught:
-        open_scan(shared / "malformed" / "ShortFile.ctf")
+        open_scan(MALFORMED / "ShortFile.ctf")
     assert (caught.value.field, caught.value.found) == ("number of points", 2)
     assert "500 (5 rows × 100 columns" in str(caught.value.expected)
 
 
-def test_decimal_commas_are_read(shared: Path) -> None:
-    european = open_scan(shared / "malformed" / "Test_European_1.ctf")
-    american = open_scan(shared / "malformed" / "Test_US_1.ctf")
+def test_decimal_commas_are_read() -> None:
+    european = open_scan(MALFORMED / "Test_European_1.ctf")
+    american = open_scan(MALFORMED / "Test_US_1.ctf")
     assert european.grid == american.grid
     assert european.phases == american.phases
     assert european.phases[0].lattice_angstrom == (3.231, 3.231, 5.148)
@@ -114,8 +117,8 @@ def test_decimal_commas_are_read(shared: Path) -> None:
     assert european.band_contrast.read()[0, :3].tolist() == [85, 98, 124]
 
 
-def test_decimal_points_agree_with_orix(shared: Path) -> None:
-    path = shared / "malformed" / "Test_US_1.ctf"
+def test_decimal_points_agree_with_orix() -> None:
+    path = MALFORMED / "Test_US_1.ctf"
     agrees_with_orix(open_scan(path), path, "MAD", "BC")
 
 

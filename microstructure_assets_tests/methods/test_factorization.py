@@ -274,3 +274,9 @@ def test_wrong_input_is_named() -> None:
         constrained_weights(
             np.zeros((4, 9), np.float32), np.zeros((2, 9), np.float32), np.zeros(2), 1.0, PAPER, shape=(3, 2)
         )
+
+
+def test_of_equal_references_the_first_stays() -> None:
+    base = np.random.default_rng(8).normal(size=(2, 500))
+    gram = base[[0, 1, 0]] @ base[[0, 1, 0]].T
+    assert redundant_references(gram, np.full(3, 1.0), 500, 0.005, 0.2).tolist() == [False, False, True]
