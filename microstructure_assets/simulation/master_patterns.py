@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,21 @@ def _dynamical_nickel(name: str, energy_kev: float) -> Any:
     return kikuchipy.data.nickel_ebsd_master_pattern_small(projection="lambert", hemisphere="both")
 
 
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Nothing runs in parallel inside: the number of threads is this thread's, so dask must not use others."""
+    import dask
+    import numba
+
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        with dask.config.set(scheduler="synchronous"):
+            yield
+    finally:
+        numba.set_num_threads(threads)
+
+
 def _kinematical(name: str, energy_kev: float) -> Any:
     """A kinematical master pattern by diffsims and kikuchipy: reflectors to 0.8 Å with |F| over 3 % of the largest."""
     from diffpy.structure import Atom, Lattice, Structure
@@ -141,6 +157,8 @@ def _kinematical(name: str, energy_kev: float) -> Any:
     reflectors = reflectors[strength > 0.03 * strength.max()]
     reflectors.calculate_theta(energy_kev * 1e3)
     simulator = KikuchiPatternSimulator(reflectors)
-    with contextlib.redirect_stderr(io.StringIO()):  # its progress bar has no switch
+    # Its progress bar has no switch, and its threads add to the same pixels at once: with more than one of them some
+    # pixels come out differently each time.
+    with contextlib.redirect_stderr(io.StringIO()), _one_thread():
         stereographic = simulator.calculate_master_pattern(half_size=200, hemisphere="both", scaling="square")
     return stereographic.as_lambert(show_progressbar=False)

@@ -69,13 +69,14 @@ def test_scaling_changes_nothing(variance: np.ndarray, scale: float, minimum: in
 @settings(max_examples=100, deadline=None)
 @given(spectra, st.integers(1, 12), st.integers(1, 30), st.floats(0, 1e6))
 def test_count_stays_within_its_bounds(variance: np.ndarray, minimum: int, maximum: int, edge: float) -> None:
+    minimum, maximum = sorted((minimum, maximum))
     own = choose_components(variance, KneeSettings(minimum=minimum, maximum=maximum), edge=edge)
     fewest = min(minimum, len(variance))
     assert fewest <= own.count <= max(fewest, min(maximum, len(variance)))
     assert own.above_edge == (variance > edge).sum()
     if not own.limited and own.above_edge >= fewest:
         assert own.count == own.above_edge
-    paper = choose_components(variance, KneeSettings(method="paper", minimum=minimum), edge=edge)
+    paper = choose_components(variance, KneeSettings(method="paper", minimum=minimum, maximum=maximum), edge=edge)
     assert fewest <= paper.count <= len(variance)
     assert paper.count == own.paper_count
 

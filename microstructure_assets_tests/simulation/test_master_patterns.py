@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from microstructure_assets.simulation import crystallography
-from microstructure_assets.simulation.master_patterns import CRYSTAL_STRUCTURES, load_master_patterns
+from microstructure_assets.simulation.master_patterns import CRYSTAL_STRUCTURES, _kinematical, load_master_patterns
 from microstructure_assets.simulation.patterns import Projector
 from microstructure_assets.simulation.settings import TwinSettings
 
@@ -20,6 +20,12 @@ def test_every_built_in_phase_has_mean_zero_deviation_one_and_cubic_symmetry() -
         assert data.std() == pytest.approx(1, abs=1e-3)
         assert len(master.symmetry) == 24
         np.testing.assert_allclose(data[0], np.rot90(data[0]), atol=0.05)
+
+
+def test_a_kinematical_pattern_is_the_same_each_time() -> None:
+    # Found different in up to a thousand pixels while the library added to them from several threads.
+    first, second = (_kinematical("magnetite", 20.0).data for _ in range(2))
+    np.testing.assert_array_equal(first, second)
 
 
 def test_patterns_are_those_of_kikuchipy_and_equal_under_symmetry() -> None:
