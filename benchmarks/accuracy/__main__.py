@@ -12,7 +12,7 @@ from benchmarks.accuracy.results import Results
 from benchmarks.accuracy.running import run_cases
 from benchmarks.accuracy.tables import all_tables, write_document
 
-DEFAULT_RESULTS = Path("data/accuracy")
+DEFAULT_RESULTS = Path("docs/accuracy")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,6 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
     seeds = given.seeds if given.seeds is not None else (1 if given.quick else 5)
     folder = given.results / "quick" if given.quick else given.results
     results = Results(folder, any_code=given.any_code)
+    if given.confirm:
+        for name in names:
+            agreed = results.confirm(name, EXPERIMENTS[name].measure, given.confirm)
+            print(f"{name}: {'confirmed' if agreed else 'differs from what this code measures'}", flush=True)
     cases = [case for name in names for case in EXPERIMENTS[name].cases(seeds, given.quick)]
     cases.sort(key=lambda case: case.seed)
     present = {key for name in names for key in results.present(name)}
@@ -58,6 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each (%(default)s)")
     parser.add_argument(
         "--any-code", action="store_true", help="take results of other versions of the code for present"
+    )
+    parser.add_argument(
+        "--confirm",
+        type=int,
+        metavar="N",
+        help="measure N cases of each experiment that other versions of the code have measured; where they agree, "
+        "take all as measured with this one",
     )
     parser.add_argument("--document", type=Path, help="page whose marked places take the tables, as docs/accuracy.md")
     return parser

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -86,6 +88,20 @@ def _statements(file: Path) -> str:
     return ast.dump(tree)
 
 
+def _agree(first: list[Row], second: list[Row]) -> bool:
+    """Whether two measurements have the same rows, figures alike to a millionth."""
+
+    def alike(one: Any, other: Any) -> bool:
+        if isinstance(one, float) and isinstance(other, float):
+            return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9) or (math.isnan(one) and math.isnan(other))
+        return bool(one == other)
+
+    return len(first) == len(second) and all(
+        one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+        for one, other in zip(first, second, strict=True)
+    )
+
+
 class Results:
     """The results folder.
 
@@ -132,6 +148,35 @@ class Results:
         }
         with (self.folder / f"{case.experiment}.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+    def confirm(self, experiment: str, rerun: Callable[[dict[str, Any], int], list[Row]], sample: int) -> bool:
+        """Measure a few cases of other versions of the code again; where all agree, all count as of this version.
+
+        Parameters
+        ----------
+        experiment
+        rerun
+            Rows of a case, given its parameters and seed.
+        sample
+            How many cases, spread evenly over those there are.
+
+        Returns
+        -------
+        bool
+            Whether every figure agreed to a millionth. Each line keeps how many cases stood for it (``confirmed_by``).
+        """
+        every = Results(self.folder, any_code=True).lines(experiment)
+        other = [line for line in every if line["code"] != code_version()]
+        for line in other[:: max(1, len(other) // max(1, sample))][:sample]:
+            if not _agree(line["rows"], rerun(line["parameters"], line["seed"])):
+                return False
+        for line in other:
+            line.update(code=code_version(), confirmed_by=min(sample, len(other)))
+        path = self.folder / f"{experiment}.jsonl"
+        draft = path.with_suffix(".draft")
+        draft.write_text("".join(json.dumps(line) + "\n" for line in every), encoding="utf-8")
+        draft.replace(path)
+        return True
 
     def rows(self, experiment: str) -> list[Row]:
         """All rows of an experiment, each with its case's parameters and seed."""

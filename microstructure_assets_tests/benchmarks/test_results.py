@@ -76,3 +76,23 @@ def test_cases_differ_and_every_seed_comes_with_all_twins(quick: bool) -> None:
         assert len({case.key for case in cases}) == len(cases) > 0
         assert [case.seed for case in cases] == sorted(case.seed for case in cases)
     assert {table.experiment for table in TABLES.values()} == set(EXPERIMENTS)
+
+
+@pytest.mark.parametrize(("found", "agrees"), [(ROW, True), ({**ROW, "pure": 0.998}, False)])
+def test_results_of_other_code_are_taken_over_where_a_sample_agrees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: dict[str, object], agrees: bool
+) -> None:
+    results = Results(tmp_path)
+    for seed in range(3):
+        results.append(Case("regions", CASE.parameters, seed), [ROW], 1.0)
+    monkeypatch.setattr(results_module, "code_version", lambda: "another")
+    measured = []
+
+    def rerun(parameters: dict[str, object], seed: int) -> list[dict[str, object]]:
+        measured.append(seed)
+        return [found]
+
+    assert results.confirm("regions", rerun, 2) is agrees
+    assert len(measured) == (2 if agrees else 1)
+    assert len(results.lines("regions")) == (3 if agrees else 0)
+    assert all(line["confirmed_by"] == 2 for line in results.lines("regions"))
