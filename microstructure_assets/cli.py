@@ -68,8 +68,9 @@ def status(scan: str | None, why: bool, home_path: Path | None) -> None:
 @home_option
 def configure(words: tuple[str, ...], tile: str | None, instrument: str | None, home_path: Path | None) -> None:
     """Change settings of SCAN (KEY=default takes a value back), or list them when none is given."""
+    from microstructure_assets.results import slot_of
     from microstructure_assets.shell.running import change_instrument, change_settings
-    from microstructure_assets.shell.showing import show_instrument, show_settings, slot_of
+    from microstructure_assets.shell.showing import show_instrument, show_settings
 
     home = _home(home_path)
     if instrument is not None:

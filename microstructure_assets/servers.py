@@ -20,7 +20,7 @@ def serve(home: Home, host: str, port: int) -> int:
     """Run webserver and daemon until one ends or the user stops them; return the exit code.
 
     Without the daemon, sensors and backfills do nothing, so neither runs alone. Stopped means Ctrl-C, a closed
-    terminal or the system's request to end: in each case both end with this process.
+    terminal (unless started with ``nohup``) or the system's request to end: in each case both end with this process.
 
     Raises
     ------
@@ -35,10 +35,14 @@ def serve(home: Home, host: str, port: int) -> int:
         [sys.executable, "-m", "dagster._daemon", "run", *location],
     )
     asked = threading.Event()
-    # A handler that raised could do so between the start of a server and its entry in the list.
-    before = {number: signal.signal(number, lambda *_: asked.set()) for number in STOPPING_SIGNALS}
-    processes = [start(command, environment) for command in commands]
+    # What was ignored stays so (nohup). A handler that raised could do so between a server's start and its place in the
+    # list.
+    heeded = [number for number in STOPPING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in heeded}
+    processes: list[subprocess.Popen[bytes]] = []
     try:
+        for command in commands:
+            processes.append(start(command, environment))  # noqa: PERF401 - a list from one expression is lost if one fails
         while not asked.wait(0.5) and all(process.poll() is None for process in processes):
             pass
         return next((process.returncode for process in processes if process.poll() is not None), 0)

@@ -7,11 +7,14 @@ collects them, so that the store, the command line and the launchpad forms see o
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Annotated, Any, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from microstructure_assets.errors import InputError
+
+FINITE = ConfigDict(allow_inf_nan=False)
 
 
 class SettingsError(InputError):
@@ -19,9 +22,9 @@ class SettingsError(InputError):
 
 
 class Settings(BaseModel):
-    """Base of a settings group: frozen, no unknown fields, every field with a default, bounds and a description."""
+    """Base of a settings group: frozen, finite, no unknown fields, every field with default, bounds and description."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 def settings_groups() -> dict[str, type[Settings]]:
@@ -43,6 +46,22 @@ def settings_groups() -> dict[str, type[Settings]]:
         "boundaries": methods.BoundariesSettings,
         "stitching": methods.StitchingSettings,
     }
+
+
+def settings_group(name: str, values: Mapping[str, Any]) -> Settings:
+    """A settings group of these values, by field; the defaults for the rest.
+
+    Raises
+    ------
+    SettingsError
+        If a value is not allowed, or values contradict each other.
+    """
+    try:
+        return settings_groups()[name](**values)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        where = ".".join([name, *(str(part) for part in detail["loc"])])
+        raise SettingsError(f"settings {where}: {detail['msg']}") from error
 
 
 def parse_setting(name: str, value: Any) -> tuple[str, Any]:
@@ -78,7 +97,7 @@ def parse_setting(name: str, value: Any) -> tuple[str, Any]:
         value = None
     try:
         # The field alone: what it must not contradict may be changed in the same breath.
-        adapter: TypeAdapter[Any] = TypeAdapter(cast("Any", Annotated[info.annotation, info]))
+        adapter: TypeAdapter[Any] = TypeAdapter(cast("Any", Annotated[info.annotation, info]), config=FINITE)
         return name, adapter.validate_python(value)
     except ValidationError as error:
         detail = error.errors()[0]

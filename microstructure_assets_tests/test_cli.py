@@ -6,8 +6,14 @@ import pytest
 from click.testing import CliRunner
 
 from microstructure_assets.cli import commands
+from microstructure_assets.definitions import build_defs
 from microstructure_assets.errors import InputError
+from microstructure_assets.jobs import register_scan
+from microstructure_assets.resources import HomeResource, open_instance
+from microstructure_assets.settings import SettingsError
 from microstructure_assets.store.home import Home
+from microstructure_assets.store.layers import SettingsLayers
+from microstructure_assets.store.scans import ScanRegistry
 
 
 @pytest.fixture
@@ -90,3 +96,28 @@ def test_every_command_has_a_help_text(shell: CliRunner) -> None:
     for name, command in commands.commands.items():
         assert command.help, name
         assert shell.invoke(commands, [name, "--help"]).exit_code == 0
+
+
+def test_settings_that_contradict_each_other_are_refused_before_anything_is_registered(
+    shell: CliRunner, home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "twin.h5"
+    words = ["twin", str(path), "--set", "rows=3", "--set", "columns=4", "--set", "detector_height_px=8"]
+    assert shell.invoke(commands, [*words, "--set", "detector_width_px=8"]).exit_code == 0
+    assert shell.invoke(commands, ["configure", "--instrument", "sem-1", "knee.maximum=3"]).exit_code == 0
+    done = shell.invoke(commands, ["characterize", str(path), "--instrument", "sem-1", "--set", "knee.minimum=5"])
+    assert isinstance(done.exception, SettingsError)
+    assert "scan twin: settings knee" in str(done.exception)
+    assert ScanRegistry(home).names() == []
+
+
+def test_the_ui_refuses_what_contradicts_the_instrument_as_the_shell_does(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "s.h5").touch()
+    ScanRegistry(home).register("s", tmp_path / "s.h5", "sem-1")
+    SettingsLayers(home).configure_instrument("sem-1", {"knee.maximum": "3"})
+    job = build_defs({"home": HomeResource(root=str(home.root))}).get_job_def("configure")
+    with open_instance(home) as instance:
+        register_scan(instance, "s")
+        form = {"ops": {"change_settings": {"config": {"knee__minimum": "5"}}}}
+        with pytest.raises(SettingsError, match="scan s: settings knee"):
+            job.execute_in_process(run_config=form, instance=instance, partition_key="s")

@@ -215,7 +215,8 @@ class HDF5Patterns:
                 expected = "the patterns that were there when it was opened"
                 raise ScanFormatError(self.file, self.dataset, "nothing", expected, "Characterize the scan again.")
             for into, first, last in runs(positions):
-                block[into] = _stretch(data, first, last)
+                for start, stop in _pieces(data, first, last + 1):
+                    block[into[start - first : stop - first]] = _piece(data, start, stop)
         return block
 
     def read_rows(self, start: int, stop: int) -> NDArray[Any]:
@@ -260,16 +261,24 @@ def lazy_image(path: Path, data: h5py.Dataset | None, name: str) -> LazyImage | 
     return LazyImage(name, path, (int(data.shape[0]), int(data.shape[1])), read)
 
 
-def _stretch(data: h5py.Dataset, first: int, last: int) -> NDArray[Any]:
-    """Patterns first to last, (last + 1 - first, height, width), of a dataset with one or two axes of points."""
+def _pieces(data: h5py.Dataset, start: int, stop: int) -> list[tuple[int, int]]:
+    """Cut a stretch of points into what one selection reads: with two axes of points head, whole rows and tail."""
     if data.ndim == 3:
-        return np.asarray(data[first : last + 1])
+        return [(start, stop)]
     columns = data.shape[1]
-    (top, left), (bottom, right) = divmod(first, columns), divmod(last, columns)
-    if top == bottom:
-        return np.asarray(data[top, left : right + 1])
-    whole = data[top : bottom + 1].reshape(-1, *data.shape[2:])
-    return np.asarray(whole[left : left + last + 1 - first])
+    head = min(-(-start // columns) * columns, stop)
+    tail = max(stop // columns * columns, head)
+    return [(low, high) for low, high in ((start, head), (head, tail), (tail, stop)) if low < high]
+
+
+def _piece(data: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
+    """Patterns start to stop - 1, (stop - start, height, width), of one of the `_pieces`."""
+    if data.ndim == 3:
+        return np.asarray(data[start:stop])
+    row, column = divmod(start, data.shape[1])
+    if column + stop - start <= data.shape[1]:
+        return np.asarray(data[row, column : column + stop - start])
+    return np.asarray(data[row : stop // data.shape[1]]).reshape(-1, *data.shape[2:])
 
 
 def check_written(path: Path, data: h5py.Dataset) -> None:

@@ -120,7 +120,11 @@ def sections(view: ScanView, facts: Mapping[str, Any]) -> tuple[Section, ...]:
             "Band contrast and mean intensity",
         ),
         Section(
-            "Regions of interest", (str(tiling["why"]),), view.read("analysis_tiling").figure(), "The analysis tiling"
+            "Regions of interest",
+            (str(tiling["why"]),),
+            _tiling_picture(view),
+            "Tiles and named regions over the band contrast",
+            _named_regions(view),
         ),
     ]
     parts += [_example(view, *item) for item in EXAMPLES]
@@ -152,6 +156,20 @@ def _regions_table(view: ScanView) -> dict[str, np.ndarray]:
         "name": np.asarray([region["name"] for _, region in regions], dtype=object),
         **{name: np.asarray([region[name] for _, region in regions], dtype=np.int64) for name in bounds},
     }
+
+
+def _named_regions(view: ScanView) -> Table | None:
+    rows = tuple(
+        (
+            region["name"],
+            slot,
+            f"{region['row_start']}:{region['row_stop']}",
+            f"{region['column_start']}:{region['column_stop']}",
+            region["references_from"] or "itself",
+        )
+        for slot, region in view.facts["regions"].items()
+    )
+    return Table(("named region", "slot", "rows", "columns", "references from"), rows) if rows else None
 
 
 EXAMPLES = (

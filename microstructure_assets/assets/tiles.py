@@ -147,18 +147,16 @@ def fill_cnmf_weights(view: TileView, drafts: Mapping[str, Draft]) -> None:
     windows, noises = view.own("reference_windows"), view.own("pca_scores").array("noise_variance")
     reference, counts = windows.array("reference"), windows.array("cluster_count")
     reference_noise = windows.array("reference_noise_variance")
-    taken = view.tile.references_from is not None
     settings = view.settings("factorization")
     weights, deviations, residuals, used = [], [], [], []
     for index, roi in enumerate(view.tile.rois):
-        source = 0 if taken else index
-        count = int(counts[source])
+        count = int(counts[index])
         patterns, inside = view.roi_patterns(roi, settings.margin)
         *shape, pixels = patterns.shape
         found = constrained_weights(
             patterns.reshape(-1, pixels),
-            reference[source, :count].reshape(count, pixels),
-            reference_noise[source, :count],
+            reference[index, :count].reshape(count, pixels),
+            reference_noise[index, :count],
             float(noises[index]),
             settings,
             (shape[0], shape[1]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from microstructure_assets.assets.writing import Arrays, write_coordinates, write_results
+from microstructure_assets.errors import InputError
 from microstructure_assets.figures.grid import Grid
-from microstructure_assets.settings import settings_groups
+from microstructure_assets.settings import settings_group
 from microstructure_assets.store.artifact import Artifact
 from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.memo import Recipe
@@ -58,12 +61,14 @@ class ScanView:
         ------
         NotDeclared
             If it is no part of them.
+        SettingsError
+            If its values contradict each other.
         """
         values = {name: value for recipe in self.recipes for name, value in recipe.settings.items()}
         own = {name.partition(".")[2]: value for name, value in values.items() if name.startswith(f"{group}.")}
         if not own:
             raise NotDeclared(f"settings {group}: not in the contract of {self._made}")
-        return settings_groups()[group](**own)
+        return settings_group(group, own)
 
     def read(self, artifact: str, tile: str | None = None) -> Artifact:
         """An input, as the recipes have it.
@@ -156,12 +161,20 @@ class StoredPatterns:
         return flat.reshape(rows, columns, -1)
 
     def read_area(self, area: Bounds, scratch: Path) -> np.ndarray:
-        """Patterns of a rectangle that may be larger than the memory: a file in `scratch` then holds them."""
+        """Patterns of a rectangle that may be larger than the memory: a file in `scratch` then holds them.
+
+        Raises
+        ------
+        InputError
+            If there is no room for the file.
+        """
         rows, columns = area.shape
         pixels = self.shape[2]
-        if 4 * rows * columns * pixels <= AREA_BYTES:
+        size = 4 * rows * columns * pixels
+        if size <= AREA_BYTES:
             return self.read(area.row_start, area.row_stop, area.column_start, area.column_stop)
         with TemporaryFile(dir=scratch) as file:
+            _reserve(file.fileno(), size, area, scratch)
             whole = np.memmap(file, dtype=np.float32, mode="w+", shape=(rows, columns, pixels))
         step = max(1, BLOCK_BYTES // (4 * columns * pixels))
         for start in range(0, rows, step):
@@ -182,6 +195,24 @@ class StoredPatterns:
         step = self.rows_per_block()
         for start in range(0, rows, step):
             yield self.read(start, min(rows, start + step), 0, columns).reshape(-1, pixels)
+
+
+def _reserve(file: int, size: int, area: Bounds, scratch: Path) -> None:
+    """Take the room of a file before it is written: writing to a map that the disk has no room for ends the process."""
+    free = shutil.disk_usage(scratch).free
+    try:
+        if free >= size:
+            os.posix_fallocate(file, 0, size)
+            return
+        cause = None
+    except OSError as error:
+        cause = error
+    raise InputError(
+        f"patterns of rows {area.row_start}:{area.row_stop}, columns {area.column_start}:{area.column_stop}: they take "
+        f"{size / 1e9:,.1f} GB on the disk of {scratch} while they are worked on, and {free / 1e9:,.1f} GB are free "
+        f"there{f' ({cause.strerror})' if cause else ''}; make room, take smaller ROIs (a larger tiling.n, a smaller "
+        "region), or choose another --home"
+    ) from cause
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from microstructure_assets.methods.binning import bin_patterns
 from microstructure_assets.methods.cores import find_cores
+from microstructure_assets.methods.least_squares import nonnegative_least_squares
+from microstructure_assets.methods.reference_gram import denoised_gram
 from microstructure_assets.methods.references import (
     FALLBACKS,
     SOURCES,
@@ -19,8 +21,6 @@ from microstructure_assets.methods.references import (
 )
 from microstructure_assets.methods.settings import ReferencesSettings
 
-#: Squared correlation from which a core is that of a cluster's grain.
-_SAME_GRAIN = 0.8
 #: Noise over signal (energies) below which averaging more points gains less than a purer pattern.
 _LITTLE_NOISE = 0.02
 
@@ -38,10 +38,9 @@ def references_with_cores(
 
     Grains that only reach into a ROI have few pure points there, or none: their clusters' references are mixtures, or
     missing. Around the ROI they go on. So cores of grains (`find_cores`) are sought in the rectangle; those that differ
-    by gain and noise only are taken for one. A cluster's reference gives way to the nearest core: one whose pattern
-    correlates with it (ρ² ≥ 0.8, the noise taken off) and that averages at least half as many points, or
-    ``wanted_points``, or is nearly free of noise as it is. Cores of which no cluster is the like become references of
-    their own, after the clusters'.
+    by gain and noise only are taken for one. A cluster's reference that a mixture of cores explains within the noise
+    gives way to the one that holds most of it, if that averages at least half as many points, or ``wanted_points``, or
+    is nearly free of noise as it is. Cores that no cluster takes become references of their own, after the clusters'.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def references_with_cores(
     cores = _grain_cores(patterns, detector_shape, settings, noise_variance)
     if cores is None:
         return found
-    nearest = _nearest_cores(found, cores, noise_variance, settings.wanted_points)
+    nearest = _nearest_cores(found, cores, noise_variance, settings)
     return _with_taken(found, cores, nearest, noise_variance, (top, left))
 
 
@@ -144,24 +143,29 @@ def _most_central(points: NDArray[np.intp], columns: int) -> tuple[int, int]:
     return int(row[nearest]), int(column[nearest])
 
 
-def _nearest_cores(found: References, cores: _GrainCores, noise_variance: float, wanted: int) -> NDArray[np.int64]:
-    """Core whose pattern each cluster takes, -1 for none."""
+def _nearest_cores(
+    found: References, cores: _GrainCores, noise_variance: float, settings: ReferencesSettings
+) -> NDArray[np.int64]:
+    """Core whose pattern each cluster takes, -1 for none.
+
+    A cluster's reference that a mixture of cores does not explain within the noise stands for a grain of its own,
+    however like it is to another: 0.3° leave more than nine tenths in common.
+    """
     pixels, number = cores.pattern.shape[1], cores.number
-    core = cores.pattern - cores.pattern.mean(axis=1, keepdims=True)
-    own = found.pattern.astype(np.float64)
-    own -= own.mean(axis=1, keepdims=True)
-    core_signal = np.einsum("ij,ij->i", core, core) - pixels * noise_variance / number
-    own_signal = np.einsum("ij,ij->i", own, own) - pixels * found.noise_variance
-    product = np.maximum(core @ own.T, 0.0)
-    known = (core_signal > 0)[:, None] & (own_signal > 0)[None]
-    likeness = np.where(known, product**2 / np.where(known, core_signal[:, None] * own_signal[None], 1.0), 0.0)
-    clean = pixels * noise_variance / number < _LITTLE_NOISE * core_signal
-    enough = number[:, None] >= np.minimum(0.5 * found.point_count, wanted)[None]
-    likeness[~(clean[:, None] | enough)] = 0.0
-    if not len(own):
-        return np.zeros(0, dtype=np.int64)
-    best = np.argmax(likeness, axis=0)
-    return np.where(likeness[best, np.arange(len(own))] >= _SAME_GRAIN, best, -1)
+    pattern = cores.pattern - cores.pattern.mean(axis=1, keepdims=True)
+    own = found.pattern - found.pattern.mean(axis=1, keepdims=True, dtype=np.float64)
+    noise, own_noise = pixels * noise_variance / number, pixels * found.noise_variance
+    gram, projection = denoised_gram(pattern @ pattern.T, noise), own @ pattern.T
+    weight = nonnegative_least_squares(gram, projection)
+    energy = np.maximum(np.einsum("ij,ij->i", own, own) - own_noise, 0.0)
+    left = energy - 2 * np.sum(weight * projection, axis=1) + np.sum(weight @ gram * weight, axis=1)
+    scatter = np.sqrt(2.0 / pixels) * (own_noise + weight**2 @ noise)
+    main = np.argmax(weight, axis=1)
+    share = np.max(weight, axis=1) / np.maximum(weight.sum(axis=1), 1e-300)
+    taken = (energy > 0) & (share > 0.5) & (left < settings.equivalence_tolerance * energy + 3.0 * scatter)
+    clean = (noise < _LITTLE_NOISE * np.diag(gram))[main]
+    taken &= clean | (number[main] >= np.minimum(0.5 * found.point_count, settings.wanted_points))
+    return np.where(taken, main, -1)
 
 
 def _merged(own: NDArray, other: NDArray, taken: NDArray[np.bool_]) -> NDArray:

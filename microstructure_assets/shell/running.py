@@ -33,15 +33,15 @@ def characterize_scan(
 
     registry = ScanRegistry(home)
     if scan not in registry.names():
-        layers.check(changes)
+        layers.check(scan, changes, instrument)
         open_scan(
             path, layers.preview("acquisition", changes, instrument)
         )  # refuse a bad file before anything is registered
-    registered = registry.register(scan, path, instrument)
+    registry.register(scan, path, instrument)
     with open_instance(home, capture_output=verbose) as instance:
         register_scan(instance, scan)
         if changes:
-            layers.configure(scan, changes, None, registered.instrument)
+            layers.configure(scan, changes)
             report_settings(instance, home, scan)
         with progress.reporting(Bars()), _quiet(verbose):
             try:
@@ -59,7 +59,7 @@ def change_settings(home: Home, scan: str, slot: str | None, changes: Mapping[st
 
     layers, registered = SettingsLayers(home), ScanRegistry(home).get(scan)
     before = layers.in_force(scan, slot, registered.instrument)
-    layers.configure(scan, changes, slot, registered.instrument)
+    layers.configure(scan, changes, slot)
     after = layers.in_force(scan, slot, registered.instrument)
     with open_instance(home) as instance:
         report_settings(instance, home, scan, [slot] if slot else None)

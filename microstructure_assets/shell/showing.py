@@ -11,11 +11,9 @@ from microstructure_assets.results import find_artifact
 from microstructure_assets.store.contract import ARTIFACTS, artifact_spec
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.layers import SettingsLayers
-from microstructure_assets.store.names import SLOTS
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.scans import ScanRegistry
 from microstructure_assets.store.store import Store
-from microstructure_assets.store.tiles import TileUnknown, tile_of
 
 
 def show_scans(home: Home) -> None:
@@ -76,24 +74,6 @@ def show_regions(home: Home, scan: str) -> None:
         click.echo(f"{region.name:<16} {slot}  {bounds}{source}")
 
 
-def slot_of(home: Home, scan: str, tile: str | None) -> str | None:
-    """The slot that a tile or region name stands for.
-
-    Raises
-    ------
-    TileUnknown
-        If the scan has no such tile or region.
-    """
-    if tile is None:
-        return None
-    registered = ScanRegistry(home).get(scan)
-    slot = registered.region_slot(tile) or tile
-    if slot not in SLOTS:
-        regions = ", ".join(region.name for region in registered.regions.values()) or "none"
-        raise TileUnknown(f"tile {tile!r} of {scan}: expected t00 to t63, r00 to r15, or a named region ({regions})")
-    return tile_of(Store(home), registered, slot).slot
-
-
 def show_instrument(home: Home, instrument: str) -> None:
     """What an instrument's layer says."""
     values = SettingsLayers(home).of_instrument(instrument)
@@ -111,7 +91,7 @@ def artifact_path(home: Home, scan: str, asset: str, tile: str | None, part: str
     InputError
         If there is no such artifact, tile or part.
     """
-    artifact = find_artifact(Store(home), scan, asset, slot_of(home, scan, tile))
+    artifact = find_artifact(Store(home), scan, asset, tile)
     if part is None:
         return artifact.path
     parts = {

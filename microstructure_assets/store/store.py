@@ -19,7 +19,6 @@ from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.files import read_json, write_json
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.memo import Recipe, explain
-from microstructure_assets.store.names import slots_in_order
 
 NOTHING_CHANGED = "reused: nothing that it uses changed"
 ATTEMPTS = 3
@@ -100,11 +99,6 @@ class Store:
             raise ArtifactMissing(f"{artifact} of {place}: not made yet; run `microstructure characterize` on the scan")
         return found
 
-    def tiles_made(self, scan: str, artifact: str) -> list[str]:
-        """Tiles of which the artifact stands, in slot order."""
-        folder = self.home.store / "heads" / scan / artifact
-        return list(slots_in_order({path.stem for path in folder.glob("*.json")})) if folder.is_dir() else []
-
     # -- making ----------------------------------------------------------------------------------------------------
 
     def current(self, scan: str, tile: str | None, recipe: Recipe) -> bool:
@@ -117,21 +111,6 @@ class Store:
         if self.current(scan, tile, recipe):
             return None
         return self._reason(self.head(scan, recipe.artifact, tile), recipe)
-
-    def materialise(
-        self,
-        scan: str,
-        tile: str | None,
-        recipe: Recipe,
-        compute: Callable[[Draft], None],
-        origin: Mapping[str, Any] | None = None,
-    ) -> Outcome:
-        """The artifact of one recipe that is known, made only if no equal one is kept; see `materialise_together`."""
-        name = recipe.artifact
-        outcomes = self.materialise_together(
-            scan, tile, [name], lambda: [recipe], lambda _, drafts: compute(drafts[name]), origin
-        )
-        return outcomes[name]
 
     def materialise_together(
         self,

@@ -18,9 +18,7 @@ from microstructure_assets_tests.acquisition.conftest import random_patterns, wr
 
 def test_up1_of_the_wheel(wheel: Path, nickel: NDArray[np.uint8]) -> None:
     path = wheel / "edax_binary" / "edax_binary.up1"
-    with pytest.raises(
-        ScanFormatError, match=r"found 9 points.*acquisition\.rows=ROWS"
-    ):
+    with pytest.raises(ScanFormatError, match=r"found 9 points.*acquisition\.rows=ROWS"):
         open_scan(path)
     scan = open_scan(path, AcquisitionSettings(rows=3, columns=3))
     assert scan.patterns is not None

@@ -100,6 +100,27 @@ def test_single_points_read_single_patterns(tmp_path: Path, monkeypatch: pytest.
     assert read == [70, 35]
 
 
+@pytest.mark.parametrize(
+    ("first", "stop", "reads"),
+    [(5, 7, [1, 1]), (4, 21, [2, 12, 3]), (6, 12, [6]), (6, 15, [6, 3]), (13, 17, [4]), (3, 12, [3, 6]), (0, 30, [30])],
+)
+def test_two_axes_of_points_are_cut_at_the_ends_of_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: int, stop: int, reads: list[int]
+) -> None:
+    source, read = four_axes(tmp_path), []
+    original = h5py.Dataset.__getitem__
+
+    def counted(data: h5py.Dataset, *arguments: object) -> NDArray[np.uint8]:
+        values: NDArray[np.uint8] = original(data, *arguments)
+        read.append(values.size // 35)
+        return values
+
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", counted)
+    points = np.arange(first, stop)[::-1]
+    np.testing.assert_array_equal(source.read_points(points), PATTERNS.reshape(30, 5, 7)[points])
+    assert read == reads, "points in each selection"
+
+
 def test_runs() -> None:
     found = [(into.tolist(), first, last) for into, first, last in runs(np.array([7, 2, 3, 9, 8]))]
     assert found == [([1, 2], 2, 3), ([0, 4, 3], 7, 9)]

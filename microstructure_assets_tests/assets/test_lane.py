@@ -20,6 +20,7 @@ from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.scans import NamedRegion, ScanRegistry
 from microstructure_assets.store.store import Outcome, Store
 from microstructure_assets.store.tiles import TileUnknown
+from microstructure_assets_tests.store.making import materialise
 
 GRID = {"rows": 12, "columns": 12, "step_y_um": None, "step_x_um": None}
 Fill = Callable[[Any, Mapping[str, Draft]], None]
@@ -33,7 +34,7 @@ def make_manifest(store: Store, phases: int = 0, step: float | None = None) -> N
         draft.document({"grid": {**GRID, "step_y_um": step, "step_x_um": step}, "phases": phases})
 
     extra = {"phases": phases, "step": step}
-    store.materialise("s", None, Recipe("scan_manifest", "1", extra=extra), fill)
+    materialise(store, "s", None, Recipe("scan_manifest", "1", extra=extra), fill)
 
 
 @pytest.fixture
@@ -148,5 +149,5 @@ def test_a_stored_picture_does_not_say_whose_it_is(store: Store, monkeypatch: py
         maps = {name: np.zeros((3, 4), np.float32) for name in ("band_contrast", "mean_intensity")}
         writing.write_results(draft, maps, grid=Grid(1.0, 1.0))
 
-    store.materialise("s", None, Recipe("pattern_quality", "1"), fill)
+    materialise(store, "s", None, Recipe("pattern_quality", "1"), fill)
     assert [how.get("heading", "") for how in asked] == [""]

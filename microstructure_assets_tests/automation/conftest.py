@@ -12,6 +12,7 @@ from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.scans import ScanRegistry
 from microstructure_assets.store.store import Store
+from microstructure_assets_tests.store.making import materialise
 
 
 def make_tiling(store: Store, scan: str, n: int, rows: int = 12, columns: int = 12) -> None:
@@ -33,7 +34,7 @@ def make_tiling(store: Store, scan: str, n: int, rows: int = 12, columns: int = 
         )
         draft.document({"n": n})
 
-    store.materialise(scan, None, Recipe("analysis_tiling", "1", extra={"n": n}), fill)
+    materialise(store, scan, None, Recipe("analysis_tiling", "1", extra={"n": n}), fill)
 
 
 @pytest.fixture

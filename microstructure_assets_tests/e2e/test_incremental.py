@@ -133,6 +133,8 @@ def test_a_region_takes_the_references_of_another_and_follows_its_changes(done: 
     touched = changed(before, after)
     assert {slot for _, slot in touched if slot} == {"r00", "r01"}
     assert {name for name, slot in touched if slot is None} == {"scan_report"}, "the report shows the regions"
+    page = done.store.read("s", "scan_report").path.read_text(encoding="utf-8")
+    assert '<td class="short">X</td><td class="short">r01</td>' in page
     own, taken = done.store.read("s", "reference_windows", "r00"), done.store.read("s", "reference_windows", "r01")
     np.testing.assert_array_equal(own.array("reference"), taken.array("reference"))
     assert done.store.read("s", "cnmf_weights", "r01").array("weight").shape[:2] == (8, 8)

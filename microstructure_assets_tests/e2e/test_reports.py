@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from microstructure_assets.store.contract import ARTIFACTS
+from microstructure_assets.store.scans import NamedRegion, ScanRegistry
 from microstructure_assets_tests.e2e.conftest import Lab
 
 FILE = "kikuchipy_h5ebsd/patterns.h5"
@@ -46,3 +48,18 @@ def test_a_setting_of_the_tiles_that_leaves_the_map_as_it_is_is_told_by_the_repo
     assert after["cnmf_weights", "t00"].key != before["cnmf_weights", "t00"].key
     assert after["scan_report", None].key != before["scan_report", None].key
     assert "factorization.form = paper" in page(lab, "s")
+
+
+def test_named_regions_are_shown(lab: Lab, vendor_file: Callable[[str], Path]) -> None:
+    lab.characterize(vendor_file(FILE), "s")
+    before = page(lab, "s")
+    assert "named region</th>" not in before
+    ScanRegistry(lab.home).set_region("s", NamedRegion("the grain", 0, 3, 0, 3))
+    ScanRegistry(lab.home).set_region("s", NamedRegion("again", 0, 3, 0, 3, "the grain"))
+    lab.characterize(vendor_file(FILE), "s")
+    after = page(lab, "s")
+    for cells in (("the grain", "r00", "0:3", "0:3", "itself"), ("again", "r01", "0:3", "0:3", "the grain")):
+        assert "".join(f'<td class="short">{cell}</td>' for cell in cells) in after
+    pictures = [re.findall(r'alt="Tiles and named regions[^"]*" src="([^"]+)"', text) for text in (before, after)]
+    assert len(pictures[0]) == len(pictures[1]) == 1
+    assert pictures[0] != pictures[1]

@@ -6,17 +6,26 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas
 import pytest
 import xarray
 
 from microstructure_assets import results
 from microstructure_assets.errors import InputError
+from microstructure_assets.shell.showing import artifact_path
 from microstructure_assets.store.catalogue import connect
-from microstructure_assets.store.contract import ARTIFACTS
+from microstructure_assets.store.contract import ARTIFACTS, artifact_spec
+from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.home import HOME_VARIABLE
+from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.recipes import Recipes
+from microstructure_assets.store.scans import NamedRegion, ScanRegistry
+from microstructure_assets.store.store import Store
+from microstructure_assets.store.tiles import TileUnknown
+from microstructure_assets_tests.automation.conftest import make_tiling
 from microstructure_assets_tests.e2e.conftest import Lab
+from microstructure_assets_tests.store.making import materialise
 
 
 @pytest.fixture
@@ -81,3 +90,34 @@ def test_results_of_a_tile_are_found_and_wrong_names_are_told(nickel: Lab) -> No
         results.path("nickel", "pca_scores", home=nickel.home.root)
     with pytest.raises(InputError, match="leave the tile out"):
         results.path("nickel", "segmentation_map", "t00", home=nickel.home.root)
+
+
+def test_only_tiles_and_regions_in_use_are_handed_out(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "s.h5").touch()
+    registry, home = ScanRegistry(store.home), store.home
+
+    def fill(draft: Draft) -> None:
+        for variable in artifact_spec("pca_scores").variables:
+            draft.array(variable.name, np.zeros((2,) * len(variable.dimensions), np.float32))
+
+    registry.register("s", tmp_path / "s.h5")
+    registry.set_region("s", NamedRegion("R1", 0, 5, 0, 5))
+    make_tiling(store, "s", 3)
+    for slot in ("r00", "t00", "t08"):
+        materialise(store, "s", slot, Recipe("pca_scores", slot), fill)
+    make_tiling(store, "s", 2)
+    for tile in ("R1", "r00", "t00"):
+        made = results.path("s", "pca_scores", tile, home=home.root)
+        assert made == artifact_path(home, "s", "pca_scores", tile, None)
+    registry.remove_region("s", "R1")
+    for tile, message in (
+        ("t08", "not in use"),
+        ("r00", "not in use"),
+        ("R1", "expected t00 to t63"),
+        ("../../x", "expected t00 to t63"),
+        ("", "expected t00 to t63"),
+    ):
+        with pytest.raises(TileUnknown, match=message):
+            results.path("s", "pca_scores", tile, home=home.root)
+        with pytest.raises(TileUnknown, match=message):
+            artifact_path(home, "s", "pca_scores", tile, None)

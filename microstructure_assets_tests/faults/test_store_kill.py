@@ -22,6 +22,7 @@ from pathlib import Path
 from microstructure_assets.store.home import Home, prepare_home
 from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.store import Store
+from microstructure_assets_tests.store.making import materialise
 
 store = Store(prepare_home(Home(Path(sys.argv[1]))))
 print("ready", flush=True)
@@ -32,7 +33,7 @@ for number in range(int(sys.argv[2]), 10**6):
             stream.append(np.full((1, 5, 16, 16), (number + row) % 256, np.uint8))
         draft.array("gain", np.full((8, 5), number, np.float32))
         draft.array("offset", np.zeros((8, 5), np.float32))
-    store.materialise("s", None, Recipe("preprocessed_patterns", str(number)), fill)
+    materialise(store, "s", None, Recipe("preprocessed_patterns", str(number)), fill)
 """
 
 

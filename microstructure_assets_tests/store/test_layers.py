@@ -1,12 +1,26 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from microstructure_assets.settings import SettingsError, parse_setting, settings_groups
-from microstructure_assets.store.files import read_json
+from microstructure_assets.assets.views import ScanView
+from microstructure_assets.settings import SettingsError, parse_setting, settings_group, settings_groups
+from microstructure_assets.store.files import read_json, write_json
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.layers import SCAN_GROUPS, TILE_GROUPS, SettingsLayers
+from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.names import InvalidName
+from microstructure_assets.store.scans import RegisteredScan, ScanRegistry
+from microstructure_assets.store.store import Store
+from microstructure_assets_tests.automation.conftest import make_tiling
+
+
+@pytest.fixture
+def scan(home: Home, tmp_path: Path) -> RegisteredScan:
+    """A scan named ``s`` of the instrument ``sem-1``."""
+    (tmp_path / "s.h5").touch()
+    return ScanRegistry(home).register("s", tmp_path / "s.h5", "sem-1")
 
 
 def test_layers_override_one_another_and_say_where_a_value_comes_from(home: Home) -> None:
@@ -33,7 +47,7 @@ def test_default_takes_a_value_back_and_history_is_kept(home: Home) -> None:
 def test_an_instrument_holds_for_its_scans_that_say_nothing_else(home: Home) -> None:
     layers = SettingsLayers(home)
     layers.configure_instrument("sem-1", {"knee.minimum": "5", "acquisition.rows": "7"})
-    layers.configure("s", {"knee.minimum": "3"}, None, "sem-1")
+    layers.configure("s", {"knee.minimum": "3"})
     assert layers.in_force("s", None, "sem-1")["knee.minimum"].value == 3
     other = layers.in_force("t", None, "sem-1")["knee.minimum"]
     assert (other.value, other.layer) == (5, "instrument sem-1")
@@ -44,12 +58,84 @@ def test_an_instrument_holds_for_its_scans_that_say_nothing_else(home: Home) -> 
         layers.configure_instrument("../../etc/x", {"knee.minimum": "5"})
 
 
-def test_what_contradicts_the_instruments_settings_is_refused(home: Home) -> None:
+def test_what_contradicts_the_instruments_settings_is_refused(home: Home, scan: RegisteredScan) -> None:
     layers = SettingsLayers(home)
     layers.configure_instrument("sem-1", {"mixture.maximum_clusters": "4"})
-    with pytest.raises(SettingsError, match="mixture"):
-        layers.configure("s", {"mixture.minimum_clusters": "6"}, None, "sem-1")
-    layers.configure("s", {"mixture.minimum_clusters": "6"})
+    with pytest.raises(SettingsError, match="scan s: settings mixture"):
+        layers.configure(scan.name, {"mixture.minimum_clusters": "6"})
+    with pytest.raises(SettingsError, match="tile t00 of scan s: settings mixture"):
+        layers.configure(scan.name, {"mixture.minimum_clusters": "6"}, "t00")
+    layers.configure("of-no-instrument", {"mixture.minimum_clusters": "6"})
+
+
+def test_what_contradicts_a_layer_below_is_refused_and_that_one_named(home: Home, scan: RegisteredScan) -> None:
+    layers = SettingsLayers(home)
+    layers.configure(scan.name, {"knee.maximum": "3"})
+    with pytest.raises(SettingsError, match=r"scan s: settings knee: .*minimum 5 is larger than maximum 3"):
+        layers.configure_instrument("sem-1", {"knee.minimum": "5"})
+    assert layers.of_instrument("sem-1") == {}
+    layers.configure(scan.name, {"knee.maximum": "default"})
+    layers.configure(scan.name, {"knee.minimum": "6"}, "t00")
+    with pytest.raises(SettingsError, match=r"tile t00 of scan s: settings knee: .*minimum 6 is larger than maximum 3"):
+        layers.configure(scan.name, {"knee.maximum": "3"})
+    with pytest.raises(SettingsError, match=r"tile t00 of scan s: settings knee: .*minimum 6 is larger than maximum 3"):
+        layers.configure_instrument("sem-1", {"knee.maximum": "3"})
+    layers.configure_instrument("sem-2", {"knee.maximum": "3"})
+    assert layers.of_instrument("sem-1") == {}
+
+
+def test_changes_are_checked_on_their_instrument_before_the_scan_is_known(home: Home) -> None:
+    layers = SettingsLayers(home)
+    layers.configure_instrument("sem-1", {"knee.maximum": "3"})
+    with pytest.raises(SettingsError, match="scan s: settings knee"):
+        layers.check("s", {"knee.minimum": "5"}, "sem-1")
+    layers.check("s", {"knee.minimum": "5"})
+    assert layers.in_force("s")["knee.minimum"].layer == "default"
+
+
+def test_a_contradiction_that_is_there_already_is_told_as_one_and_can_be_mended(
+    home: Home, scan: RegisteredScan
+) -> None:
+    layers = SettingsLayers(home)
+    layers.configure(scan.name, {"knee.maximum": "3"})
+    path = home.store / "settings" / "scans" / "s" / "t00.json"
+    write_json(path, {"version": 1, "values": {"knee.minimum": 6}, "history": []})
+    with pytest.raises(SettingsError, match=r"settings knee: .*minimum 6 is larger than maximum 3"):
+        layers.group("knee", scan.name, "t00")
+    recipe = Recipe("gmm_clusters", "1", {"knee.minimum": 6, "knee.maximum": 3})
+    with pytest.raises(SettingsError, match=r"settings knee: .*minimum 6 is larger than maximum 3"):
+        ScanView(Store(home), scan, (recipe,)).settings("knee")
+    layers.configure(scan.name, {"mixture.minimum_clusters": "2"})
+    layers.configure(scan.name, {"knee.minimum": "default"}, "t00")
+    assert layers.group("knee", scan.name, "t00").model_dump()["maximum"] == 3
+
+
+def test_a_slot_left_behind_does_not_stand_in_the_way(home: Home, scan: RegisteredScan) -> None:
+    layers = SettingsLayers(home)
+    layers.configure(scan.name, {"knee.minimum": "6"}, "t08")
+    make_tiling(Store(home), scan.name, 2)
+    layers.configure(scan.name, {"knee.maximum": "3"})
+    make_tiling(Store(home), scan.name, 3)
+    with pytest.raises(SettingsError, match="tile t08 of scan s"):
+        layers.configure(scan.name, {"knee.maximum": "4"})
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "acquisition.step_x_um",
+        "acquisition.pattern_centre_x",
+        "preprocessing.dynamic_std_px",
+        "references.weight_mean",
+    ],
+)
+def test_numbers_are_finite_at_both_doors(name: str, value: str | float) -> None:
+    with pytest.raises(SettingsError, match=name):
+        parse_setting(name, value)
+    group, _, field = name.partition(".")
+    with pytest.raises(SettingsError, match=name):
+        settings_group(group, {field: value})
 
 
 @pytest.mark.parametrize(

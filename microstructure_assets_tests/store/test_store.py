@@ -15,6 +15,7 @@ from microstructure_assets.store.artifact import ArtifactMissing
 from microstructure_assets.store.draft import ContractError, Draft, chunk_layout
 from microstructure_assets.store.memo import Recipe, explain
 from microstructure_assets.store.store import NOTHING_CHANGED, Outcome, Overtaken, Store
+from microstructure_assets_tests.store.making import materialise
 
 
 def recipe(minimum: int = 2, version: str = "1", upstream: str = "u") -> Recipe:
@@ -35,8 +36,8 @@ def test_an_artifact_is_made_once_and_taken_again(store: Store) -> None:
         calls.append(1)
         fill(draft)
 
-    first = store.materialise("s", None, recipe(), compute)
-    again = store.materialise("s", None, recipe(), compute)
+    first = materialise(store, "s", None, recipe(), compute)
+    again = materialise(store, "s", None, recipe(), compute)
     assert (first.reused, first.reason) == (False, "computed: first time")
     assert (again.reused, again.reason) == (True, NOTHING_CHANGED)
     assert len(calls) == 1
@@ -44,17 +45,17 @@ def test_an_artifact_is_made_once_and_taken_again(store: Store) -> None:
 
 
 def test_the_reason_names_what_changed_and_equal_content_is_said(store: Store) -> None:
-    store.materialise("s", None, recipe(2), fill)
-    outcome = store.materialise("s", None, recipe(3), fill)
+    materialise(store, "s", None, recipe(2), fill)
+    outcome = materialise(store, "s", None, recipe(3), fill)
     assert outcome.reason == "recomputed: setting `knee.minimum` 2 → 3; the content is equal"
-    back = store.materialise("s", None, recipe(2), fill)
+    back = materialise(store, "s", None, recipe(2), fill)
     assert back.reused
     assert back.reason == "reused an earlier result: setting `knee.minimum` 3 → 2"
 
 
 def test_stale_reasons_come_before_anything_is_made(store: Store) -> None:
     assert store.why_stale("s", None, recipe()) == "first time"
-    store.materialise("s", None, recipe(), fill)
+    materialise(store, "s", None, recipe(), fill)
     assert store.why_stale("s", None, recipe()) is None
     assert (
         store.why_stale("s", None, recipe(version="2", upstream="v"))
@@ -77,7 +78,7 @@ def test_explain_lists_every_part() -> None:
 
 
 def test_xarray_opens_it_with_names_units_coordinates_and_provenance(store: Store) -> None:
-    artifact = store.materialise("s", None, recipe(), fill).artifact
+    artifact = materialise(store, "s", None, recipe(), fill).artifact
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         dataset = xarray.open_zarr(artifact.path)
@@ -90,7 +91,7 @@ def test_xarray_opens_it_with_names_units_coordinates_and_provenance(store: Stor
 
 def test_an_incomplete_artifact_never_stands(store: Store) -> None:
     with pytest.raises(ContractError, match="mean_intensity"):
-        store.materialise("s", None, recipe(), lambda draft: draft.array("band_contrast", np.zeros((3, 4))))
+        materialise(store, "s", None, recipe(), lambda draft: draft.array("band_contrast", np.zeros((3, 4))))
     assert store.find("s", "pattern_quality") is None
     assert not list((store.home.store / "drafts").iterdir())
     with pytest.raises(ArtifactMissing, match="not made yet"):
@@ -99,25 +100,25 @@ def test_an_incomplete_artifact_never_stands(store: Store) -> None:
 
 def test_wrong_dimensions_are_refused_by_name(store: Store) -> None:
     with pytest.raises(ContractError, match=r"pattern_quality\.band_contrast"):
-        store.materialise("s", None, recipe(), lambda draft: draft.array("band_contrast", np.zeros(3)))
+        materialise(store, "s", None, recipe(), lambda draft: draft.array("band_contrast", np.zeros(3)))
 
 
 def test_a_failing_computation_leaves_the_earlier_artifact(store: Store) -> None:
-    kept = store.materialise("s", None, recipe(), fill).artifact
+    kept = materialise(store, "s", None, recipe(), fill).artifact
 
     def fail(draft: Draft) -> None:
         fill(draft)
         raise RuntimeError("disk")
 
     with pytest.raises(RuntimeError, match="disk"):
-        store.materialise("s", None, recipe(5), fail)
+        materialise(store, "s", None, recipe(5), fail)
     assert store.read("s", "pattern_quality").content_hash == kept.content_hash
 
 
 def test_equal_content_under_two_keys_has_one_hash_and_other_content_another(store: Store) -> None:
-    first = store.materialise("a", None, recipe(2), fill).artifact
-    second = store.materialise("b", None, recipe(3), fill).artifact
-    third = store.materialise("c", None, recipe(4), lambda draft: fill(draft, 2.0)).artifact
+    first = materialise(store, "a", None, recipe(2), fill).artifact
+    second = materialise(store, "b", None, recipe(3), fill).artifact
+    third = materialise(store, "c", None, recipe(4), lambda draft: fill(draft, 2.0)).artifact
     assert first.content_hash == second.content_hash != third.content_hash
     assert first.folder != second.folder
 
@@ -132,7 +133,7 @@ def test_two_threads_that_ask_at_once_leave_one_artifact_computed_once(store: St
 
     def ask() -> None:
         start.wait()
-        Store(store.home).materialise("s", None, recipe(), compute)
+        materialise(Store(store.home), "s", None, recipe(), compute)
 
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
@@ -175,8 +176,8 @@ def test_streamed_and_whole_arrays_have_equal_content(store: Store) -> None:
         draft.array("gain", np.ones((37, 20)))
         draft.array("offset", np.ones((37, 20)))
 
-    one = store.materialise("s", None, Recipe("preprocessed_patterns", "1"), lambda draft: write(draft, 5)).artifact
-    two = store.materialise("s", None, Recipe("preprocessed_patterns", "2"), lambda draft: write(draft, 37)).artifact
+    one = materialise(store, "s", None, Recipe("preprocessed_patterns", "1"), lambda draft: write(draft, 5)).artifact
+    two = materialise(store, "s", None, Recipe("preprocessed_patterns", "2"), lambda draft: write(draft, 37)).artifact
     assert one.content_hash == two.content_hash
     np.testing.assert_array_equal(one.group["intensity"][3:5, 7:11], values[3:5, 7:11])
 
@@ -186,7 +187,7 @@ def test_a_stream_that_ends_early_is_refused(store: Store) -> None:
         draft.stream("intensity", (4, 2, 3, 3), np.uint8).append(np.zeros((2, 2, 3, 3), np.uint8))
 
     with pytest.raises(ContractError, match="fewer rows"):
-        store.materialise("s", None, Recipe("preprocessed_patterns", "1"), write)
+        materialise(store, "s", None, Recipe("preprocessed_patterns", "1"), write)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_sweep_removes_what_nobody_writes_and_leaves_a_live_draft_however_old(st
         assert not left.exists()
         fill(draft)
 
-    assert not store.materialise("s", None, recipe(), compute).reused
+    assert not materialise(store, "s", None, recipe(), compute).reused
     assert not list((store.home.store / "drafts").iterdir())
     assert not list((store.home.root / "locks" / "drafts").iterdir())
 
@@ -276,7 +277,7 @@ def test_attributes_are_content_and_notes_are_not(store: Store) -> None:
         return write
 
     made = [
-        store.materialise("s", None, recipe(index), compute(count, note)).artifact
+        materialise(store, "s", None, recipe(index), compute(count, note)).artifact
         for index, (count, note) in enumerate([(3, "a"), (3, "b"), (4, "a")])
     ]
     assert made[0].content_hash == made[1].content_hash != made[2].content_hash
@@ -284,7 +285,7 @@ def test_attributes_are_content_and_notes_are_not(store: Store) -> None:
 
 
 def test_noting_an_event_waits_for_whoever_writes_the_head(store: Store) -> None:
-    first = store.materialise("s", None, recipe(), fill).artifact
+    first = materialise(store, "s", None, recipe(), fill).artifact
     arguments = ("s", "pattern_quality", None, first.content_hash)
     with ThreadPoolExecutor(1) as pool, store.home.scan_lock("s", "pattern_quality.scan"):
         noting = pool.submit(store.mark_recorded, *arguments)
@@ -298,7 +299,7 @@ def test_noting_an_event_waits_for_whoever_writes_the_head(store: Store) -> None
 
 @pytest.mark.parametrize("scan", ["settings.lock", "scans.lock", "home.lock", "instance.lock"])
 def test_a_scan_may_have_the_name_of_a_lock(store: Store, scan: str) -> None:
-    store.materialise(scan, None, recipe(), fill)
+    materialise(store, scan, None, recipe(), fill)
     with store.home.lock(scan.removesuffix(".lock")):
         assert store.find(scan, "pattern_quality") is not None
 
