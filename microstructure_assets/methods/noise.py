@@ -259,7 +259,8 @@ def _fit(windows: _Windows) -> tuple[float, float]:
     inverse = np.where(windows.live, 1 / windows.residual, 0.0)
     share = np.einsum("whpc,wp->whc", windows.direction**2, inverse)[used]
     if measured.size < EQUATIONS_FOR_UNEQUAL_NOISE:
-        return float(measured.sum() / share.sum()), 0.0
+        # Copies of a pattern leave nothing but rounding, of either sign.
+        return max(float(measured.sum() / share.sum()), 0.0), 0.0
     if not measured.max() > 0:
         return 0.0, 0.0
     predicted = np.maximum(measured, 1e-9 * measured.max())

@@ -178,3 +178,13 @@ def test_variance_of_one_pattern_splits_into_bands_and_noise() -> None:
     shared, own = within_pattern_variances(values.astype(np.float32))
     assert shared.mean() == pytest.approx(1, rel=0.1)
     assert own.mean() == pytest.approx(4, rel=0.03)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_copies_of_few_patterns_have_no_noise_whatever_the_rounding(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    kinds = generator.normal(size=(2, 480)) * 10.0 ** generator.integers(-3, 4)
+    patterns = kinds[(np.arange(30) % 6 > 2).astype(int)].reshape(5, 6, 480).astype(np.float32)
+    found = noise_variance(patterns)
+    assert 0 <= found.variance < 1e-9 * np.mean(patterns**2)
+    assert np.all(found.point_variance >= 0)
