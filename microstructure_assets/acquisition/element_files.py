@@ -18,6 +18,7 @@ from microstructure_assets.acquisition.scan import Grid, LazyMap, Scan
 
 _MOST_ELEMENTS = 120
 _REMEDY = "Write one array (rows, columns) of counts per element with numpy.savez, or move the file elsewhere."
+# All that zipfile and numpy raise of a damaged archive; NotImplementedError is for a compression unknown to zipfile.
 _BROKEN = (OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 

@@ -100,6 +100,7 @@ def _grain_cores(
     """Cores in a rectangle, those of one pattern taken together; None where there are none."""
     flat = patterns.reshape(-1, patterns.shape[2])
     small, factor = bin_patterns(patterns, detector_shape)
+    # Of independent noise this is what binning leaves; of correlated noise `find_cores` measures how much more.
     core = find_cores(small, noise_variance / factor**2).ravel()
     count = int(core.max(initial=-1)) + 1
     if count == 0:

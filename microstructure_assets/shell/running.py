@@ -34,9 +34,8 @@ def characterize_scan(
     registry = ScanRegistry(home)
     if scan not in registry.names():
         layers.check(scan, changes, instrument)
-        open_scan(
-            path, layers.preview("acquisition", changes, instrument)
-        )  # refuse a bad file before anything is registered
+        # A bad file is refused before anything is registered.
+        open_scan(path, layers.preview("acquisition", changes, instrument))
     registry.register(scan, path, instrument)
     with open_instance(home, capture_output=verbose) as instance:
         register_scan(instance, scan)

@@ -66,6 +66,15 @@ def test_bias_over_all_sub_pixel_positions_is_nil() -> None:
     assert np.std(errors) < 0.03
 
 
+@pytest.mark.parametrize(("full_width", "deviation"), [(1.6, 0.024), (1.0, 0.056)])
+def test_linear_interpolation_errs_as_the_docstring_says(full_width: float, deviation: float) -> None:
+    positions = np.linspace(9.5, 10.5, 401)
+    sigma = full_width / np.sqrt(8 * np.log(2))
+    weights = [profile(float(position), sigma, rows=1) for position in positions]
+    found = [weight_crossings(weight, weight * 0, 1.0, 1.0, LINEAR).position_um[0] for weight in weights]
+    assert np.std(found - positions) == pytest.approx(deviation, abs=1e-3)
+
+
 def test_axes_are_the_same_up_to_transposition() -> None:
     generator = np.random.default_rng(0)
     weight = generator.dirichlet(np.ones(3), size=(6, 7))
