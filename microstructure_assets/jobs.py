@@ -6,13 +6,14 @@ from typing import Any
 import dagster as dg
 
 from microstructure_assets.assets.lane import MakingFailed
-from microstructure_assets.assets.settings import report_settings
+from microstructure_assets.assets.settings import report_settings, settings_versions
 from microstructure_assets.automation.under_way import PROCESS_TAG, this_process
 from microstructure_assets.partitions import scan_partitions, tile_key
 from microstructure_assets.resources import HomeResource, changes_of, settings_form
 from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.recipes import Recipes
+from microstructure_assets.store.store import recorded_as
 
 # A stage is a set of assets of one partition: no job of Dagster's can span assets of different partitions.
 STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -27,7 +28,7 @@ SettingsForm = settings_form()
 
 def stale_reasons(recipes: Recipes, per: str, artifacts: Sequence[str]) -> dict[tuple[str, str | None], str]:
     """Why each artifact of a stage would be made again, by artifact and tile; empty when the stage is current."""
-    reasons = {}
+    reasons: dict[tuple[str, str | None], str] = {}
     for tile in [None] if per == "scan" else recipes.tiles():
         for artifact in artifacts:
             reason = recipes.why_stale(artifact, tile)
@@ -58,14 +59,15 @@ def run_stages(context: dg.OpExecutionContext, home: HomeResource) -> None:
 
 
 def recorded(instance: dg.DagsterInstance, store: Any, recipes: Recipes, per: str, artifacts: Sequence[str]) -> bool:
-    """Whether Dagster has an event of each artifact of a stage as it stands."""
+    """Whether Dagster has an event of each artifact of a stage as it stands, made of what stands upstream."""
     scan = recipes.scan.name
     for artifact in artifacts:
         known = instance.get_materialized_partitions(dg.AssetKey(artifact))
         for tile in [None] if per == "scan" else recipes.tiles():
             head = store.head(scan, artifact, tile)
             key = tile_key(scan, tile) if tile else scan
-            if head is None or head.recorded != head.content_hash or key not in known:
+            upstream = recipes.upstream(artifact, tile)
+            if head is None or head.recorded != recorded_as(head.content_hash, upstream) or key not in known:
                 return False
     return True
 
@@ -97,8 +99,9 @@ def characterize() -> None:
 def change_settings(context: dg.OpExecutionContext, config: SettingsForm, home: HomeResource) -> None:  # type: ignore[valid-type]
     """Store the settings of the form and tell the graph."""
     scan, tile, store = context.partition_key, config.tile or None, home.store()  # type: ignore[attr-defined]
+    before = settings_versions(store.home, scan)
     values = SettingsLayers(store.home).configure(scan, changes_of(config), tile)
-    report_settings(context.instance, store.home, scan, [tile] if tile else None)
+    report_settings(context.instance, store.home, scan, before)
     context.log.info(f"settings of {scan}{f', tile {tile}' if tile else ''}: {values or 'all default'}")
 
 

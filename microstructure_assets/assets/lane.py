@@ -22,7 +22,7 @@ from microstructure_assets.store.names import SLOTS, ScanName, Slot
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.scans import ScanRegistry
 from microstructure_assets.store.specs import ArtifactSpec
-from microstructure_assets.store.store import Outcome, Store
+from microstructure_assets.store.store import Outcome, Store, recorded_as
 from microstructure_assets.store.tiles import TileUnknown
 
 SETTINGS_ASSET = {"scan": "scan_settings", "tile": "tile_settings"}
@@ -106,6 +106,7 @@ def run_makers(
         wanted = [artifact for artifact in maker.artifacts if artifact in selected]
         started = time.perf_counter()
         try:
+            upstream = recorder.upstream(scan, slot, wanted)
             outcomes = make(recorder.store, scan, slot, maker, wanted, {"run_id": recorder.context.run.run_id})
         except MakingFailed as failed:
             bar.update(len(makers) - done)
@@ -114,8 +115,8 @@ def run_makers(
                 return None
             recorder.context.log.error(str(failed))
             return failed
-        for artifact, outcome in outcomes.items():
-            recorder.record(key, artifact, outcome, time.perf_counter() - started)
+        for outcome in outcomes.values():
+            recorder.record(key, outcome, upstream, time.perf_counter() - started)
         bar.update(1)
     return None
 
@@ -146,6 +147,22 @@ def make(
         raise failure(scan, slot, wanted, error) from error
 
 
+@dataclass(frozen=True)
+class Upstream:
+    """What stood above artifacts before they were made.
+
+    Attributes
+    ----------
+    latest_event : int
+        Number of Dagster's last event.
+    state : mapping of str
+        `Recipes.upstream` of each artifact.
+    """
+
+    latest_event: int
+    state: Mapping[str, str]
+
+
 class Recorder:
     """Records artifacts as Dagster events, once per content.
 
@@ -164,26 +181,38 @@ class Recorder:
         self._computed = 0
         self._reused = 0
 
-    def record(self, key: str, artifact: str, outcome: Outcome, seconds: float) -> None:
-        """Log the event of one artifact, unless Dagster has it already."""
-        scan, slot = split_key(key)
+    def upstream(self, scan: str, slot: str | None, artifacts: Sequence[str]) -> Upstream:
+        """What stands above artifacts before they are made."""
+        latest = self.context.instance.event_log_storage.get_maximum_record_id() or 0
+        try:
+            recipes = Recipes(self.store, scan)
+            return Upstream(latest, {artifact: recipes.upstream(artifact, slot) for artifact in artifacts})
+        except Exception as error:
+            raise failure(scan, slot, artifacts, error) from error
+
+    def record(self, key: str, outcome: Outcome, upstream: Upstream, seconds: float) -> None:
+        """Log the event of one artifact, unless Dagster has it already, made of what stands upstream.
+
+        One that is taken again beside something new upstream has an event too: without it Dagster shows it as stale.
+        """
+        (scan, slot), artifact = split_key(key), outcome.artifact.spec.name
         self._reused += outcome.reused
         self._computed += not outcome.reused
         content = outcome.artifact.content_hash
         head = self.store.head(scan, artifact, slot)
-        if outcome.reused and key in self._known[artifact] and head is not None and head.recorded == content:
+        recorded = recorded_as(content, upstream.state[artifact])
+        if outcome.reused and key in self._known[artifact] and head is not None and head.recorded == recorded:
             return
-        latest = self.context.instance.event_log_storage.get_maximum_record_id() or 0
         self.context.log_event(
             dg.AssetMaterialization(
                 artifact,
                 partition=key,
                 metadata=_metadata(outcome, seconds),
-                tags=_tags(outcome, latest),
+                tags=_tags(outcome, upstream.latest_event),
                 description=outcome.reason,
             )
         )
-        self.store.mark_recorded(scan, artifact, slot, content)
+        self.store.mark_recorded(scan, artifact, slot, content, upstream.state[artifact])
 
     def summarise(self) -> None:
         """Say how much was computed and how much was taken again."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 
 import dagster as dg
 
 from microstructure_assets.partitions import scan_partitions, tile_key, tile_partitions
 from microstructure_assets.store.home import Home
-from microstructure_assets.store.layers import SettingsLayers
+from microstructure_assets.store.layers import DEFAULT, SettingInForce
+from microstructure_assets.store.names import Slot
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.store import Store
 
@@ -31,64 +32,35 @@ tile_settings = dg.AssetSpec(
 )
 
 
-def report_settings(instance: dg.DagsterInstance, home: Home, scan: str, tiles: Sequence[str] | None = None) -> None:
-    """Tell Dagster which settings are in force, as data versions.
+def settings_versions(home: Home, scan: str) -> dict[Slot | None, str]:
+    """What tells whether settings change: a version for the scan (None) and for each tile and named region in use."""
+    recipes = Recipes(Store(home), scan)
+    return {tile: recipes.settings_version(tile) for tile in (None, *recipes.tiles())}
+
+
+def report_settings(instance: dg.DagsterInstance, home: Home, scan: str, before: Mapping[Slot | None, str]) -> None:
+    """Tell Dagster which settings changed.
 
     Parameters
     ----------
     instance : DagsterInstance
     home : Home
     scan : str
-    tiles : sequence of str, optional
-        The tiles that a change concerns; None = the scan and every tile in use.
+    before : mapping
+        What `settings_versions` gave before the change. Where the version is still the same nothing is said: an event
+        would make Dagster show what was made before it as stale.
     """
-    layers, recipes = SettingsLayers(home), Recipes(Store(home), scan)
-    instrument = recipes.scan.instrument
-    if tiles is None:
-        _report(
-            instance,
-            "scan_settings",
-            scan,
-            layers.content_hash(scan, None, instrument),
-            layers,
-            (scan, None, instrument),
-        )
-    for tile in recipes.tiles() if tiles is None else with_dependants(recipes, tiles):
-        region = recipes.scan.regions.get(tile)  # type: ignore[call-overload]
-        version = layers.content_hash(scan, tile, instrument)
-        if region is not None:
-            source = recipes.scan.region_slot(region.references_from) if region.references_from else None
-            # A region that takes its references from another one depends on that one's settings too.
-            above = layers.content_hash(scan, source, instrument) if source else ""
-            version = (
-                f"{version}-{above}-{region.row_start}:{region.row_stop},{region.column_start}:{region.column_stop}"
-            )
-        _report(instance, "tile_settings", tile_key(scan, tile), version, layers, (scan, tile, instrument))
-
-
-def with_dependants(recipes: Recipes, tiles: Iterable[str]) -> list[str]:
-    """The tiles and the named regions that take their references from them."""
-    chosen = list(tiles)
-    for slot, region in recipes.scan.regions.items():
-        source = recipes.scan.region_slot(region.references_from) if region.references_from else None
-        if source in chosen and slot not in chosen:
-            chosen.append(slot)
-    return chosen
+    recipes = Recipes(Store(home), scan)
+    for tile, version in settings_versions(home, scan).items():
+        if version != before.get(tile):
+            asset, key = ("tile_settings", tile_key(scan, tile)) if tile else ("scan_settings", scan)
+            _report(instance, asset, key, version, recipes.layers.in_force(scan, tile, recipes.scan.instrument))
 
 
 def _report(
-    instance: dg.DagsterInstance,
-    asset: str,
-    key: str,
-    version: str,
-    layers: SettingsLayers,
-    where: tuple[str, str | None, str | None],
+    instance: dg.DagsterInstance, asset: str, key: str, version: str, in_force: Mapping[str, SettingInForce]
 ) -> None:
-    changed = {
-        name: f"{item.value} ({item.layer})"
-        for name, item in layers.in_force(*where).items()
-        if item.layer != "default"
-    }
+    changed = {name: f"{item.value} ({item.layer})" for name, item in in_force.items() if item.layer != DEFAULT}
     tags = {"dagster/data_version": version}
     metadata = {"changed_from_default": dg.MetadataValue.json(changed)}
     # Automation listens to materialisations of an external asset, the staleness view to its observations.

@@ -89,6 +89,13 @@ class ScanView:
             raise Overtaken(f"{self._made}: input {name} changed while it was being made; run it again")
         return found
 
+    def standing(self, artifact: str) -> Artifact | None:
+        """An artifact of the scan as it stands, whatever the recipes say; only for what decides no content.
+
+        Its notes, for example, or what it holds that need not be worked out again.
+        """
+        return self.store.find(self.scan_name, artifact)
+
     @property
     def facts(self) -> Mapping[str, Any]:
         """The further facts of the recipes."""

@@ -27,7 +27,7 @@ def characterize_scan(
     scan = scan_name(name) if name else slugify(path.resolve().stem)
     layers = SettingsLayers(home)
     from microstructure_assets.acquisition.formats import open_scan
-    from microstructure_assets.assets.settings import report_settings
+    from microstructure_assets.assets.settings import report_settings, settings_versions
     from microstructure_assets.jobs import JobFailed, register_scan, root_cause, run_characterize
     from microstructure_assets.resources import open_instance
 
@@ -40,8 +40,9 @@ def characterize_scan(
     with open_instance(home, capture_output=verbose) as instance:
         register_scan(instance, scan)
         if changes:
+            known = settings_versions(home, scan)
             layers.configure(scan, changes)
-            report_settings(instance, home, scan)
+            report_settings(instance, home, scan, known)
         with progress.reporting(Bars()), _quiet(verbose):
             try:
                 runs = run_characterize(instance, scan, "DEBUG" if verbose else "CRITICAL")
@@ -53,15 +54,16 @@ def characterize_scan(
 
 def change_settings(home: Home, scan: str, slot: str | None, changes: Mapping[str, Any]) -> None:
     """Store settings and tell the graph, so that a daemon recomputes what depends on them."""
-    from microstructure_assets.assets.settings import report_settings
+    from microstructure_assets.assets.settings import report_settings, settings_versions
     from microstructure_assets.resources import open_instance
 
     layers, registered = SettingsLayers(home), ScanRegistry(home).get(scan)
     before = layers.in_force(scan, slot, registered.instrument)
+    known = settings_versions(home, scan)
     layers.configure(scan, changes, slot)
     after = layers.in_force(scan, slot, registered.instrument)
     with open_instance(home) as instance:
-        report_settings(instance, home, scan, [slot] if slot else None)
+        report_settings(instance, home, scan, known)
     for key in changes:
         click.echo(f"{key}: {before[key].value} → {after[key].value}")
     click.echo(
@@ -72,15 +74,16 @@ def change_settings(home: Home, scan: str, slot: str | None, changes: Mapping[st
 
 def change_instrument(home: Home, instrument: str, changes: Mapping[str, Any]) -> None:
     """Store settings of an instrument and tell the graph of all its scans."""
-    from microstructure_assets.assets.settings import report_settings
+    from microstructure_assets.assets.settings import report_settings, settings_versions
     from microstructure_assets.resources import open_instance
 
     registry = ScanRegistry(home)
-    SettingsLayers(home).configure_instrument(instrument, changes)
     scans = [scan for scan in registry.names() if registry.get(scan).instrument == instrument]
+    known = {scan: settings_versions(home, scan) for scan in scans}
+    SettingsLayers(home).configure_instrument(instrument, changes)
     with open_instance(home) as instance:
         for scan in scans:
-            report_settings(instance, home, scan)
+            report_settings(instance, home, scan, known[scan])
     click.echo(f"instrument {instrument}: {len(scans)} scans ({', '.join(scans[:5]) or 'none yet'})")
 
 
@@ -88,7 +91,7 @@ def set_region(
     home: Home, scan: str, name: str, rows: tuple[int, int], columns: tuple[int, int], references_from: str | None
 ) -> None:
     """Add or move a named region and tell the graph."""
-    from microstructure_assets.assets.settings import report_settings
+    from microstructure_assets.assets.settings import report_settings, settings_versions
     from microstructure_assets.resources import open_instance
     from microstructure_assets.store.store import Store
 
@@ -100,9 +103,10 @@ def set_region(
                 f"region {name!r}: found rows up to {rows[1]} and columns up to {columns[1]}, "
                 f"the scan has {grid['rows']} x {grid['columns']} points"
             )
+    known = settings_versions(home, scan)
     _, slot = ScanRegistry(home).set_region(scan, NamedRegion(name, *rows, *columns, references_from))
     with open_instance(home) as instance:
-        report_settings(instance, home, scan, [slot])
+        report_settings(instance, home, scan, known)
     click.echo(f"region {name} of {scan} is tile {slot}")
 
 

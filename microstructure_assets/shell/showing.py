@@ -38,7 +38,7 @@ def show_scan(home: Home, scan: str, why: bool) -> None:
         for tile in recipes.tiles() if spec.per == "tile" else [None]:
             head = recipes.store.head(scan, spec.name, tile)
             stale = recipes.why_stale(spec.name, tile)
-            above = [name for name in spec.inputs if _concerns(unsettled, name, tile)]
+            above = [name for name in spec.dependencies if _concerns(unsettled, name, tile)]
             state = "missing" if head is None else "stale" if stale else "unsettled" if above else "current"
             if state != "current":
                 unsettled.add((spec.name, tile))

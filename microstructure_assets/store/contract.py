@@ -22,6 +22,23 @@ NUMERICS = (*KERNELS, "scipy")
 SOFTWARE = ("microstructure-assets", "dagster", *NUMERICS, "scikit-learn", "orix", "zarr", "matplotlib", "pillow")
 READERS = ("h5py", *KERNELS, "orix", "pillow", "rosettasciio", "tifffile")
 
+# What decides which patterns and maps are read. The rest of what may be declared (tilt, pattern centre, beam energy) is
+# for indexing: declaring it must not make the patterns again.
+READING = tuple(
+    f"acquisition.{name}"
+    for name in (
+        "rows",
+        "columns",
+        "step_x_um",
+        "step_y_um",
+        "static_background",
+        "pattern_height_px",
+        "pattern_width_px",
+        "scan_group",
+        "oxford_patterns",
+    )
+)
+
 ARTIFACTS: tuple[ArtifactSpec, ...] = (
     ArtifactSpec(
         name="scan_manifest",
@@ -38,8 +55,9 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         per="scan",
         form="arrays",
         title="Patterns after crop, background removal and scaling, as codes with gain and offset per pattern.",
-        inputs=("scan_manifest",),
-        settings=("acquisition", "preprocessing"),
+        after=("scan_manifest",),
+        raw_files=True,
+        settings=(*READING, "preprocessing"),
         code_version="2",
         libraries=(*READERS, "scipy"),
         variables=(
@@ -53,8 +71,9 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         per="scan",
         form="arrays",
         title="Band contrast and mean intensity of each pattern, and the vendor's band contrast where it gives one.",
-        inputs=("scan_manifest",),
-        settings=("acquisition", "preprocessing"),
+        after=("scan_manifest",),
+        raw_files=True,
+        settings=(*READING, "preprocessing"),
         code_version="2",
         libraries=(*READERS, "scipy"),
         variables=(
@@ -82,7 +101,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         per="scan",
         form="document",
         title="The n x n regions of interest (ROIs) that the scan is analysed in, and the tiles that hold them.",
-        inputs=("scan_manifest",),
+        after=("scan_manifest",),
         settings=("tiling",),
         libraries=KERNELS,
         tables=(

@@ -18,8 +18,8 @@ from microstructure_assets.store.scans import RegisteredScan, ScanRegistry
 from microstructure_assets.store.store import Store
 from microstructure_assets.store.tiles import tiles_of
 
-TILE_GROUPS: frozenset[str] = frozenset(group for spec in ARTIFACTS if spec.per == "tile" for group in spec.settings)
-SCAN_GROUPS: frozenset[str] = frozenset(group for spec in ARTIFACTS if spec.per == "scan" for group in spec.settings)
+TILE_GROUPS: frozenset[str] = frozenset(group for spec in ARTIFACTS if spec.per == "tile" for group in spec.groups)
+SCAN_GROUPS: frozenset[str] = frozenset(group for spec in ARTIFACTS if spec.per == "scan" for group in spec.groups)
 DEFAULT = "default"
 
 

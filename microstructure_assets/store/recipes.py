@@ -15,7 +15,7 @@ from microstructure_assets.store.content import hash_json
 from microstructure_assets.store.contract import ARTIFACTS, artifact_spec
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.memo import Recipe
-from microstructure_assets.store.names import REGION_SLOTS
+from microstructure_assets.store.names import REGION_SLOTS, Slot
 from microstructure_assets.store.scans import RegisteredScan, ScanRegistry
 from microstructure_assets.store.specs import ArtifactSpec
 from microstructure_assets.store.store import Head, Store
@@ -57,7 +57,7 @@ class Recipes:
         return Recipe(
             artifact=artifact,
             code_version=spec.code_version,
-            settings={name: item.value for name, item in in_force.items() if name.partition(".")[0] in spec.settings},
+            settings={name: item.value for name, item in in_force.items() if spec.uses(name)},
             inputs=self._inputs(spec, bounds),
             extra=self._extra(spec, bounds),
             libraries={name: importlib.metadata.version(name) for name in spec.libraries},
@@ -71,7 +71,28 @@ class Recipes:
             return f"waits: {missing}"
         return self.store.why_stale(self.scan.name, tile, recipe)
 
-    def tiles(self, *, regions: bool = True) -> list[str]:
+    def settings_version(self, tile: str | None = None) -> str:
+        """What tells that the settings of a stage changed: the scan's own, or those of a tile or named region."""
+        version = self.layers.content_hash(self.scan.name, tile, self.scan.instrument)
+        region = self.scan.regions.get(tile)  # type: ignore[call-overload]
+        if region is None:
+            return version
+        source = self.scan.region_slot(region.references_from) if region.references_from else None
+        # A region that takes its references from another one depends on that one's settings too.
+        above = self.settings_version(source) if source else ""
+        return f"{version}-{above}-{region.row_start}:{region.row_stop},{region.column_start}:{region.column_stop}"
+
+    def upstream(self, artifact: str, tile: str | None = None) -> str:
+        """Hash of all that the asset graph shows above an artifact, whether its key holds it or not."""
+        spec, found = artifact_spec(artifact), {}
+        for name in spec.dependencies:
+            per_tile = artifact_spec(name).per == "tile"
+            for slot in [None] if not per_tile else [tile] if tile else self.tiles(regions=False):
+                head = self.store.head(self.scan.name, name, slot)
+                found[f"{name}[{slot}]"] = head.content_hash if head else None
+        return hash_json([found, self.settings_version(tile)])
+
+    def tiles(self, *, regions: bool = True) -> list[Slot]:
         """Slots in use, in order; empty while the tiling is unknown."""
         found = tiles_of(self.store, self.scan) or {}
         return [slot for slot in found if regions or slot not in REGION_SLOTS]
@@ -111,7 +132,10 @@ class Recipes:
         if spec.name == "scan_manifest":
             acquisition: Any = self.settings("acquisition")
             return {"source": source_fingerprint(acquisition.source_files(Path(self.scan.source)))}
-        extra: dict[str, Any] = {"grid": self.store.read(self.scan.name, "scan_manifest").document()["grid"]}
+        manifest = self.store.read(self.scan.name, "scan_manifest").document()
+        extra: dict[str, Any] = {"grid": manifest["grid"]}
+        if spec.raw_files:
+            extra["raw_files"] = manifest["raw_files"]["hash"]
         if tile is not None:
             extra["rois"] = tile.fact()
         if spec.form == "page":

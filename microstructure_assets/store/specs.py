@@ -42,8 +42,10 @@ class ArtifactSpec:
     after : tuple of str
         Artifacts that must exist first, though their content is not part of the key (the tiling: only the bounds of the
         artifact's own ROIs are, so that another tiling elsewhere changes nothing here).
+    raw_files : bool
+        Whether the hash of the scan's raw files is part of the key.
     settings : tuple of str
-        Settings groups that are part of the key.
+        Settings that are part of the key: whole groups, or single ones by their full names (``acquisition.rows``).
     code_version : str
         Raised whenever the numbers may change; a test watches the code that fills the artifact together with it.
     libraries : tuple of str
@@ -56,11 +58,21 @@ class ArtifactSpec:
     title: str
     inputs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    raw_files: bool = False
     settings: tuple[str, ...] = ()
     code_version: str = "1"
     libraries: tuple[str, ...] = ()
     variables: tuple[Variable, ...] = ()
     tables: tuple[Table, ...] = ()
+
+    def uses(self, setting: str) -> bool:
+        """Whether the setting of this full name is part of the key."""
+        return setting in self.settings or setting.partition(".")[0] in self.settings
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """Settings groups of which anything is part of the key."""
+        return frozenset(name.partition(".")[0] for name in self.settings)
 
     @property
     def dependencies(self) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ class Head:
     created : str
         UTC time of the last change, ISO 8601.
     recorded : str or None
-        Content hash of the last event that the orchestrator took of it.
+        Content hash of the last event that the orchestrator took of it, and a hash of what stood upstream then.
     """
 
     key: str
@@ -157,13 +157,14 @@ class Store:
                     return self._make(scan, tile, plan, compute, origin or {})
             return self._make(scan, tile, plan, compute, origin or {})
 
-    def mark_recorded(self, scan: str, artifact: str, tile: str | None, content_hash: str) -> None:
-        """Note that the orchestrator has an event of this content."""
+    def mark_recorded(self, scan: str, artifact: str, tile: str | None, content_hash: str, upstream: str) -> None:
+        """Note that the orchestrator has an event of this content, made of what stands upstream."""
         path = self._head_path(scan, artifact, tile)
         with self._lock(scan, artifact, tile):
             value = read_json(path)
-            if value and value["content_hash"] == content_hash and value.get("recorded") != content_hash:
-                write_json(path, {**value, "recorded": content_hash})
+            recorded = recorded_as(content_hash, upstream)
+            if value and value["content_hash"] == content_hash and value.get("recorded") != recorded:
+                write_json(path, {**value, "recorded": recorded})
 
     def sweep(self) -> int:
         """Remove what killed runs left behind: drafts whose lock nobody holds. Returns how many."""
@@ -284,6 +285,11 @@ def _check_facts(before: Sequence[Recipe], after: Sequence[Recipe]) -> None:
         changes = explain(recipe.parts(), {**recipe.parts(), "extra": now[recipe.artifact].extra})
         if changes:
             raise Overtaken(f"{recipe.artifact}: {'; '.join(changes)} while it was being made; run it again")
+
+
+def recorded_as(content_hash: str, upstream: str) -> str:
+    """What `Head.recorded` is once the orchestrator has an event of this content, made of what stands upstream."""
+    return f"{content_hash} of {upstream}"
 
 
 def _now() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from microstructure_assets.assets.lane import Maker, MakingFailed, MakingRefused
 from microstructure_assets.assets.views import NotDeclared, ScanView
 from microstructure_assets.errors import InputError
 from microstructure_assets.figures.grid import Grid
+from microstructure_assets.store import contract
 from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.memo import Recipe
@@ -71,7 +73,11 @@ def test_settings_are_those_of_the_key_though_a_user_changes_them_meanwhile(stor
     assert again.artifact.document()["n"] == 5
 
 
-def test_an_input_that_changes_meanwhile_makes_it_start_again_with_the_new_one(store: Store, scan: str) -> None:
+def test_an_input_that_changes_meanwhile_makes_it_start_again_with_the_new_one(
+    store: Store, scan: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(contract.BY_NAME["analysis_tiling"], inputs=("scan_manifest",))
+    monkeypatch.setitem(contract.BY_NAME, "analysis_tiling", spec)
     seen: list[int] = []
 
     def fill(view: ScanView, drafts: Mapping[str, Draft]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from microstructure_assets.assets.settings import report_settings
+from microstructure_assets.assets.settings import report_settings, settings_versions
 from microstructure_assets.jobs import register_scan, run_characterize
 from microstructure_assets.resources import open_instance
 from microstructure_assets.simulation.settings import TwinSettings
@@ -45,8 +45,9 @@ class Lab:
 
     def configure(self, scan: str, settings: Mapping[str, Any], tile: str | None = None) -> None:
         """What `microstructure configure` does, in this process."""
+        before = settings_versions(self.home, scan)
         SettingsLayers(self.home).configure(scan, settings, tile)
-        report_settings(self.instance, self.home, scan, [tile] if tile else None)
+        report_settings(self.instance, self.home, scan, before)
 
     def heads(self, scan: str) -> dict[tuple[str, str | None], Head]:
         """The head of every artifact that stands."""

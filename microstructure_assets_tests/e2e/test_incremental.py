@@ -79,6 +79,42 @@ def test_everything_changes_only_as_far_as_it_must(done: Lab, small_twin: Path) 
     )
 
 
+def test_what_is_taken_again_beside_something_new_is_not_shown_as_stale(done: Lab, small_twin: Path) -> None:
+    before, events = done.heads("s"), done.events_by_asset()
+    done.configure("s", {"mixture.maximum_clusters": "3"}, "t02")
+    done.characterize(small_twin, "s")
+    after = done.heads("s")
+    assert after["pca_scores", "t02"].key == before["pca_scores", "t02"].key
+    assert done.events_by_asset()["pca_scores"] == [*events["pca_scores"], "s|t02"]
+    assert stale(done) == set()
+    again = done.events_by_asset()
+    done.characterize(small_twin, "s")
+    assert done.events_by_asset() == again
+
+
+def test_a_declared_tilt_leaves_the_patterns_and_the_hashes_of_the_files_alone(
+    done: Lab, small_twin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from microstructure_assets.acquisition import raw_files
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("hashed again")
+
+    monkeypatch.setattr(raw_files, "hash_files", refuse)
+    before = done.heads("s")
+    done.configure("s", {"acquisition.sample_tilt_deg": "60"})
+    done.characterize(small_twin, "s")
+    after = done.heads("s")
+    assert after["scan_manifest", None].reason == "recomputed: setting `acquisition.sample_tilt_deg` none → 60.0"
+    assert {name for name, _ in changed(before, after)} == {"scan_manifest", "scan_report"}
+    assert stale(done) == set()
+    done.configure("s", {"acquisition.step_x_um": "0.5"})
+    done.characterize(small_twin, "s")
+    touched = {name for name, _ in changed(after, done.heads("s"))}
+    assert touched >= {"preprocessed_patterns", "weight_boundaries", "segmentation_map"}, "lengths are in all of them"
+    assert stale(done) == set()
+
+
 def test_a_raised_code_version_recomputes_its_closure_cut_short_where_content_is_equal(
     done: Lab, small_twin: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ import xarray
 from microstructure_assets.store.artifact import ArtifactMissing
 from microstructure_assets.store.draft import ContractError, Draft, chunk_layout
 from microstructure_assets.store.memo import Recipe, explain
-from microstructure_assets.store.store import NOTHING_CHANGED, Outcome, Overtaken, Store
+from microstructure_assets.store.store import NOTHING_CHANGED, Outcome, Overtaken, Store, recorded_as
 from microstructure_assets_tests.store.making import materialise
 
 
@@ -286,7 +286,7 @@ def test_attributes_are_content_and_notes_are_not(store: Store) -> None:
 
 def test_noting_an_event_waits_for_whoever_writes_the_head(store: Store) -> None:
     first = materialise(store, "s", None, recipe(), fill).artifact
-    arguments = ("s", "pattern_quality", None, first.content_hash)
+    arguments = ("s", "pattern_quality", None, first.content_hash, "upstream")
     with ThreadPoolExecutor(1) as pool, store.home.scan_lock("s", "pattern_quality.scan"):
         noting = pool.submit(store.mark_recorded, *arguments)
         with pytest.raises(TimeoutError):
@@ -294,7 +294,7 @@ def test_noting_an_event_waits_for_whoever_writes_the_head(store: Store) -> None
     noting.result()
     head = store.head("s", "pattern_quality")
     assert head is not None
-    assert head.recorded == first.content_hash
+    assert head.recorded == recorded_as(first.content_hash, "upstream")
 
 
 @pytest.mark.parametrize("scan", ["settings.lock", "scans.lock", "home.lock", "instance.lock"])
