@@ -118,6 +118,18 @@ def pooled_core(
     return centre, covariance * scale if scale > 0 else covariance
 
 
+def pooled_distances(score: NDArray[np.float64], label: NDArray[np.integer], core: float) -> NDArray[np.float64]:
+    """Squared Mahalanobis distance of each point to its cluster under the pooled covariance of `pooled_core`, (n,)."""
+    floor = _floor(score)
+    centre, covariance = pooled_core(score, label, int(label.max(initial=0)) + 1, core, floor)
+    return _squared_distance(score - centre[label], _positive_definite(covariance, floor))
+
+
+def _floor(score: NDArray[np.float64]) -> float:
+    """Variance that a direction without any is given."""
+    return 1e-12 * max(float(score.var(axis=0).mean()), 1e-12)
+
+
 def mahalanobis_anomalies(
     score: NDArray, label: NDArray[np.integer], mean: NDArray, covariance: NDArray, settings: AnomaliesSettings
 ) -> Anomalies:
@@ -168,7 +180,7 @@ def mahalanobis_anomalies(
             f"label: found {label.min()} to {label.max()}, expected 0 to {clusters - 1}, one per component"
         )
     d = score.shape[1]
-    floor = 1e-12 * max(float(score.var(axis=0).mean()), 1e-12)
+    floor = _floor(score)
     size = np.bincount(label, minlength=clusters)
     centre = np.array(mean, dtype=np.float64)
     shape = np.array(covariance, dtype=np.float64)

@@ -118,6 +118,7 @@ def constrained_weights(
     noise_variance: float,
     settings: FactorizationSettings,
     shape: tuple[int, int] | None = None,
+    noise_pixels: float | None = None,
 ) -> Weights:
     """Weights of the references in each pattern, with their uncertainty and the residual.
 
@@ -138,6 +139,9 @@ def constrained_weights(
         Rows and columns of the ROI, rows × columns = n. With it, ``noise_corrected`` lets a reference take part only
         within ``reach_points`` of a point that it dominates: the beam mixes neighbours, whereas noise spreads weight
         over all references there are.
+    noise_pixels
+        For coordinates of patterns in a subspace: the pixels that hold as much noise as it does. None for patterns,
+        whose means over the pixels are taken off by ``noise_corrected``.
 
     Returns
     -------
@@ -172,11 +176,12 @@ def constrained_weights(
     if shape is not None and shape[0] * shape[1] != n:
         raise ValueError(f"shape: found {shape}, expected rows × columns = {n} patterns")
     corrected = settings.form == "noise_corrected"
-    pixels = patterns.shape[1]
+    pixels = patterns.shape[1] if noise_pixels is None else noise_pixels
     basis = np.asarray(reference, dtype=np.float64)
-    if corrected:
+    centred = corrected and noise_pixels is None
+    if centred:
         basis = basis - basis.mean(axis=1, keepdims=True)
-    raw, projection, energy = _products(patterns, basis, zero_mean=corrected)
+    raw, projection, energy = _products(patterns, basis, zero_mean=centred)
     gram = denoised_gram(raw, pixels * reference_noise) if corrected else raw
     active = np.diag(raw) > 0
     if corrected:
@@ -233,7 +238,7 @@ def _finish(
     allowed: NDArray[np.bool_],
     reference_noise: NDArray[np.float64],
     noise_variance: float,
-    pixels: int,
+    pixels: float,
     normalised: bool,
 ) -> Weights:
     """Residual, uncertainty and, where asked for, division by the sum."""

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from microstructure_assets.methods import mixture_kernels as kernels
+from microstructure_assets.methods import silhouette_kernels as kernels
 from microstructure_assets.methods.parallel import block_bounds, map_blocks
 
 

@@ -1,4 +1,4 @@
-"""Compiled loops of the Gaussian mixture: starts, expectation-maximisation and silhouette, one thread per call.
+"""Compiled loops of the Gaussian mixture: parameters of a start, expectation-maximisation, responsibilities.
 
 Each kernel is serial, draws no random numbers (they are handed in) and releases the interpreter lock, so that results
 do not depend on the number of threads that call it.
@@ -14,79 +14,7 @@ from numpy.typing import NDArray
 
 FULL, TIED, DIAGONAL, SPHERICAL = 0, 1, 2, 3
 _LOG_TWO_PI = math.log(2.0 * math.pi)
-
-
-@njit(cache=True, nogil=True)
-def _squared_distance(a: NDArray, b: NDArray) -> float:
-    total = 0.0
-    for axis in range(a.shape[0]):
-        total += (a[axis] - b[axis]) ** 2
-    return total
-
-
-@njit(cache=True, nogil=True)
-def kmeans_labels(score: NDArray, clusters: int, uniform: NDArray, sweeps: int) -> NDArray:
-    """Hard labels from greedy k-means++ seeding (the best of several draws per centre) and a few sweeps of Lloyd's
-    rule.
-
-    ``uniform`` (clusters, draws) holds the random numbers in [0, 1).
-    """
-    n, d = score.shape
-    draws = uniform.shape[1]
-    centre = np.empty((clusters, d))
-    nearest = np.empty(n)
-    trial = np.empty(n)
-    best = np.empty(n)
-    centre[0] = score[min(n - 1, int(uniform[0, 0] * n))]
-    total = 0.0
-    for i in range(n):
-        nearest[i] = _squared_distance(score[i], centre[0])
-        total += nearest[i]
-    for k in range(1, clusters):
-        best_total = np.inf
-        for draw in range(draws):
-            target = uniform[k, draw] * total
-            chosen = n - 1
-            running = 0.0
-            for i in range(n):
-                running += nearest[i]
-                if running > target:
-                    chosen = i
-                    break
-            trial_total = 0.0
-            for i in range(n):
-                trial[i] = min(nearest[i], _squared_distance(score[i], score[chosen]))
-                trial_total += trial[i]
-            if trial_total < best_total:
-                best_total = trial_total
-                centre[k] = score[chosen]
-                best[:] = trial
-        nearest[:] = best
-        total = best_total
-    label = np.zeros(n, np.int64)
-    count = np.empty(clusters)
-    for sweep in range(sweeps):
-        moved = False
-        for i in range(n):
-            least, winner = np.inf, 0
-            for k in range(clusters):
-                distance = _squared_distance(score[i], centre[k])
-                if distance < least:
-                    least, winner = distance, k
-            if winner != label[i] or sweep == 0:
-                label[i] = winner
-                moved = True
-        if not moved:
-            break
-        count[:] = 0.0
-        for i in range(n):
-            count[label[i]] += 1.0
-        for k in range(clusters):
-            if count[k] > 0:
-                centre[k] = 0.0
-        for i in range(n):
-            centre[label[i]] += score[i] / count[label[i]]
-    return label
+_NOTHING = -45.0  # The exponential of less does not change a sum of at least one, whatever the number of terms.
 
 
 @njit(cache=True, nogil=True)
@@ -180,27 +108,43 @@ def hard_parameters(
 
 
 @njit(cache=True, nogil=True)
-def _log_densities(
-    point: NDArray, weight: NDArray, mean: NDArray, inverse: NDArray, constant: NDArray, diagonal: bool, out: NDArray
-) -> float:
+def _log_densities(point: NDArray, mean: NDArray, inverse: NDArray, constant: NDArray, out: NDArray) -> float:
     """Log of weight times density of each component at a point; returns the log of their sum."""
     clusters, d = mean.shape
-    largest = -np.inf
     for k in range(clusters):
         squared = 0.0
         for row in range(d):
-            if diagonal:
-                value = inverse[k, row, row] * (point[row] - mean[k, row])
-            else:
-                value = 0.0
-                for column in range(row + 1):
-                    value += inverse[k, row, column] * (point[column] - mean[k, column])
+            value = 0.0
+            for column in range(row + 1):
+                value += inverse[k, row, column] * (point[column] - mean[k, column])
             squared += value * value
         out[k] = constant[k] - 0.5 * squared
-        largest = max(largest, out[k])
+    return _log_sum(out)
+
+
+@njit(cache=True, nogil=True)
+def _diagonal_log_densities(point: NDArray, mean: NDArray, scale: NDArray, constant: NDArray, out: NDArray) -> float:
+    """`_log_densities` for diagonal covariances; ``mean`` and ``scale`` (1 / deviation) are (d, K)."""
+    out[:] = 0.0
+    for row in range(mean.shape[0]):
+        for k in range(mean.shape[1]):
+            value = scale[row, k] * (point[row] - mean[row, k])
+            out[k] += value * value
+    for k in range(mean.shape[1]):
+        out[k] = constant[k] - 0.5 * out[k]
+    return _log_sum(out)
+
+
+@njit(cache=True, nogil=True)
+def _log_sum(value: NDArray) -> float:
+    """Log of the sum of the exponentials."""
+    largest = -np.inf
+    for k in range(value.shape[0]):
+        largest = max(largest, value[k])
     total = 0.0
-    for k in range(clusters):
-        total += math.exp(out[k] - largest)
+    for k in range(value.shape[0]):
+        if value[k] - largest > _NOTHING:
+            total += math.exp(value[k] - largest)
     return largest + math.log(total)
 
 
@@ -210,6 +154,15 @@ def _constants(weight: NDArray, covariance: NDArray, inverse: NDArray, constant:
     for k in range(clusters):
         half = _inverse_factor(covariance[k], inverse[k])
         constant[k] = math.log(max(weight[k], 1e-300)) + half - 0.5 * d * _LOG_TWO_PI
+
+
+@njit(cache=True, nogil=True)
+def _as_columns(mean: NDArray, inverse: NDArray, columns: NDArray) -> None:
+    """Means and diagonals of the inverse factors as (2, d, K), for loops over components along memory."""
+    for k in range(mean.shape[0]):
+        for row in range(mean.shape[1]):
+            columns[0, row, k] = mean[k, row]
+            columns[1, row, k] = inverse[k, row, row]
 
 
 @njit(cache=True, nogil=True)
@@ -232,6 +185,7 @@ def expectation_maximisation(
     clusters = weight.shape[0]
     diagonal = form in (DIAGONAL, SPHERICAL)
     inverse = np.zeros((clusters, d, d))
+    columns = np.empty((2, d, clusters))
     constant = np.empty(clusters)
     density = np.empty(clusters)
     count = np.empty(clusters)
@@ -240,12 +194,16 @@ def expectation_maximisation(
     last = -np.inf
     for iteration in range(iterations + 1):
         _constants(weight, covariance, inverse, constant)
+        _as_columns(mean, inverse, columns)
         count[:] = 0.0
         shift[:] = 0.0
         scatter[:] = 0.0
         likelihood = 0.0
         for i in range(n):
-            total = _log_densities(score[i], weight, mean, inverse, constant, diagonal, density)
+            if diagonal:
+                total = _diagonal_log_densities(score[i], columns[0], columns[1], constant, density)
+            else:
+                total = _log_densities(score[i], mean, inverse, constant, density)
             likelihood += total
             for k in range(clusters):
                 if density[k] - total < -20.0:  # a share below 2e-9 moves nothing that counts
@@ -279,70 +237,26 @@ def expectation_maximisation(
 
 @njit(cache=True, nogil=True)
 def responsibilities(
-    score: NDArray, weight: NDArray, mean: NDArray, covariance: NDArray, share: NDArray, label: NDArray
+    score: NDArray, weight: NDArray, mean: NDArray, covariance: NDArray, form: int, share: NDArray, label: NDArray
 ) -> None:
     """Fill the share of each component at each point (n, K) and the label of the largest."""
     n, d = score.shape
     clusters = weight.shape[0]
+    diagonal = form in (DIAGONAL, SPHERICAL)
     inverse = np.zeros((clusters, d, d))
+    columns = np.empty((2, d, clusters))
     constant = np.empty(clusters)
     density = np.empty(clusters)
     _constants(weight, covariance, inverse, constant)
+    _as_columns(mean, inverse, columns)
     for i in range(n):
-        total = _log_densities(score[i], weight, mean, inverse, constant, False, density)
+        if diagonal:
+            total = _diagonal_log_densities(score[i], columns[0], columns[1], constant, density)
+        else:
+            total = _log_densities(score[i], mean, inverse, constant, density)
         winner = 0
         for k in range(clusters):
             share[i, k] = math.exp(density[k] - total)
             if density[k] > density[winner]:
                 winner = k
         label[i] = winner
-
-
-@njit(cache=True, nogil=True)
-def silhouette_rows(
-    point: NDArray,
-    own: NDArray,
-    other: NDArray,
-    other_label: NDArray,
-    size: NDArray,
-    row: NDArray,
-    start: int,
-    stop: int,
-    value: NDArray,
-) -> None:
-    """Silhouette of points ``start`` to ``stop - 1`` for several labellings at once.
-
-    Parameters
-    ----------
-    point, own
-        Points (m, d) and their labels (labellings, m).
-    other, other_label
-        Points (q, d) that distances are taken to, and their labels (labellings, q).
-    size
-        Points per cluster among ``other`` (labellings, K).
-    row
-        Row of each point in ``other`` (m,), so that a point is not its own neighbour.
-    value
-        Result (labellings, m).
-    """
-    labellings, clusters = size.shape
-    total = np.empty((labellings, clusters))
-    for i in range(start, stop):
-        total[:] = 0.0
-        for j in range(other.shape[0]):
-            distance = math.sqrt(_squared_distance(point[i], other[j]))
-            for labelling in range(labellings):
-                total[labelling, other_label[labelling, j]] += distance
-        for labelling in range(labellings):
-            mine = own[labelling, i]
-            rest = size[labelling, mine] - (1 if row[i] >= 0 else 0)
-            if rest < 1:  # a cluster of one scores nought by definition
-                value[labelling, i] = 0.0
-                continue
-            inside = total[labelling, mine] / rest
-            outside = np.inf
-            for k in range(clusters):
-                if k != mine and size[labelling, k] > 0:
-                    outside = min(outside, total[labelling, k] / size[labelling, k])
-            largest = max(inside, outside)
-            value[labelling, i] = 0.0 if largest == 0.0 or outside == np.inf else (outside - inside) / largest

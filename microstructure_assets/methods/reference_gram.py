@@ -31,7 +31,7 @@ def denoised_gram(gram: NDArray[np.float64], noise_energy: NDArray[np.float64]) 
 
 
 def redundant_references(
-    gram: NDArray[np.float64], noise_energy: NDArray[np.float64], pixels: int, equal: float, mixed: float
+    gram: NDArray[np.float64], noise_energy: NDArray[np.float64], pixels: float, equal: float, mixed: float
 ) -> NDArray[np.bool_]:
     """References that others make up: mixtures, as those of clusters of boundary points are, and equals.
 

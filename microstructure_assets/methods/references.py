@@ -167,7 +167,12 @@ def mean_pattern(flat: NDArray[np.float32], points: NDArray[np.intp]) -> NDArray
 
 
 def equivalent_clusters(
-    flat: NDArray[np.float32], label: NDArray[np.integer], clusters: int, noise_variance: float, tolerance: float
+    flat: NDArray[np.float32],
+    label: NDArray[np.integer],
+    clusters: int,
+    noise_variance: float,
+    tolerance: float,
+    noise_pixels: float | None = None,
 ) -> NDArray[np.int32]:
     """First cluster of those whose mean patterns differ by no more than a factor and the noise.
 
@@ -188,17 +193,21 @@ def equivalent_clusters(
         Noise variance per pixel of a pattern.
     tolerance
         Of 1 - ρ².
+    noise_pixels
+        For coordinates of patterns in a subspace: the pixels that hold as much noise as it does. None for patterns,
+        whose means over the pixels are taken off.
 
     Returns
     -------
     (K,) int32
     """
-    pixels = flat.shape[1]
+    pixels = flat.shape[1] if noise_pixels is None else noise_pixels
     size = np.bincount(label[label >= 0], minlength=clusters)
-    mean = np.zeros((clusters, pixels))
+    mean = np.zeros((clusters, flat.shape[1]))
     for k in np.flatnonzero(size):
         mean[k] = mean_pattern(flat, np.flatnonzero(label == k))
-    mean -= mean.mean(axis=1, keepdims=True)
+    if noise_pixels is None:
+        mean -= mean.mean(axis=1, keepdims=True)
     gram = mean @ mean.T
     noise = noise_variance * pixels / np.maximum(size, 1)
     signal = np.diag(gram) - noise
@@ -222,6 +231,7 @@ def reference_windows(
     mahalanobis_squared: NDArray,
     settings: ReferencesSettings,
     noise_variance: float,
+    noise_pixels: float | None = None,
 ) -> References:
     """Reference pattern of each cluster of a ROI.
 
@@ -240,6 +250,8 @@ def reference_windows(
         still reported.
     noise_variance
         Noise variance per pixel of a single pattern [intensity²].
+    noise_pixels
+        For coordinates of patterns in a subspace, as `equivalent_clusters` takes it.
 
     Returns
     -------
@@ -269,7 +281,8 @@ def reference_windows(
     squared = np.where(np.isfinite(squared), squared, np.inf)
     group = np.arange(clusters, dtype=np.int32)
     if settings.method == "denoised":
-        group = equivalent_clusters(flat, label.ravel(), clusters, noise_variance, settings.equivalence_tolerance)
+        tolerance = settings.equivalence_tolerance
+        group = equivalent_clusters(flat, label.ravel(), clusters, noise_variance, tolerance, noise_pixels)
     found = References(
         pattern=np.zeros((clusters, flat.shape[1]), dtype=np.float32),
         row=np.full(clusters, -1, dtype=np.int32),

@@ -54,6 +54,37 @@ class TilingSettings(Settings):
     points_per_roi: int = Field(600, ge=9, description="Points that a ROI should hold when n is chosen automatically")
 
 
+class ScaleSettings(Settings):
+    """Agreement of the clusters of scores and of weights, by the size of the ROIs (Zhang et al., section 3.2.2)."""
+
+    coarsest_tiling: int = Field(2, ge=1, le=64, description="Fewest ROIs along each axis")
+    finest_tiling: int = Field(30, ge=1, le=64, description="Most ROIs along each axis")
+    fewest_points: int = Field(60, ge=9, description="Points that a ROI must hold; finer tilings are left out [points]")
+    cluster_cap: Literal[5, 10, 20, 40] = Field(
+        20, description="K_max of the curve that recommends a tiling; the curves of 5, 10, 20 and 40 are all stored"
+    )
+    clusters_of_weights: Literal["noise_floor", "anew", "scores"] = Field(
+        "noise_floor",
+        description="noise_floor: K selected anew, no cluster narrower than the noise of the weights; anew: K selected "
+        "anew, as the paper's text; scores: K of the scores, as the authors' code",
+    )
+    starts: int = Field(1, ge=1, le=100, description="k-means++ starts per K")
+    fitted_points: int = Field(
+        4096, ge=500, description="Points of a ROI that mixtures are fitted to, evenly spaced where there are more"
+    )
+    exact_points: int = Field(
+        1500, ge=0, description="Points of a ROI up to which its patterns are used, and not coordinates in a subspace"
+    )
+    resamplings: int = Field(1000, ge=100, le=100_000, description="Bootstrap draws of the intervals")
+    seed: int = Field(0, ge=0, description="Seed of the draws")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.coarsest_tiling > self.finest_tiling:
+            raise ValueError(f"coarsest_tiling {self.coarsest_tiling} is finer than finest_tiling {self.finest_tiling}")
+        return self
+
+
 class ComponentsSettings(Settings):
     """Principal components of a ROI (Zhang et al., Eq. 1)."""
 

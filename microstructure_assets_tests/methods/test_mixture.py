@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.mixture import GaussianMixture
 
-from microstructure_assets.methods.mixture import fit_mixtures, parameter_count, permitted_form, select_mixture
+from microstructure_assets.methods.mixture import select_mixture
+from microstructure_assets.methods.mixture_fits import Region, fit_mixtures, parameter_count, permitted_form
 from microstructure_assets.methods.settings import MixtureSettings
 
 SKLEARN = {"full": "full", "tied": "tied", "diagonal": "diag", "spherical": "spherical"}
@@ -29,7 +30,7 @@ def blobs(seed: int, clusters: int, points: int = 120, d: int = 4, distance: flo
 def test_log_likelihood_is_no_worse_than_scikit_learns(form: str, clusters: int) -> None:
     for seed in (0, 1, 2):
         score, _ = blobs(seed, clusters)
-        fit = fit_mixtures(score, [(clusters, form)], 3, 0)[0]
+        fit = fit_mixtures([Region(score, [(clusters, form)])], 3, 0)[0][0]
         regularisation = 1e-6 * float(score.var(axis=0).mean())
         peer = GaussianMixture(
             clusters, covariance_type=SKLEARN[form], reg_covar=regularisation, n_init=3, random_state=seed
