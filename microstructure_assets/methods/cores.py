@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from microstructure_assets.methods.eigenvectors import leading_eigenvectors
 from microstructure_assets.methods.knee import noise_edge
-from microstructure_assets.methods.parallel import block_bounds, in_waves, single_blas_thread
+from microstructure_assets.methods.parallel import block_bounds, single_blas_thread
+from microstructure_assets.methods.products import gram_matrix, window_sum
 
 LARGEST_SUBSPACE = 40
 #: Side of the blocks that a larger rectangle is worked on in [points]: their Gram matrix is points × points.
@@ -126,15 +127,9 @@ def _leading_scores(patterns: NDArray[np.float32], noise_variance: float, seed: 
     rows, columns, pixels = patterns.shape
     flat = patterns.reshape(rows * columns, pixels)
     mean = flat.mean(axis=1, dtype=np.float64).astype(np.float32)[:, None]
-
-    def product(bound: tuple[int, int]) -> NDArray[np.float32]:
-        block = flat[:, bound[0] : bound[1]] - mean
-        return np.asarray(block @ block.T)
-
-    gram = np.zeros((len(flat), len(flat)))
     with single_blas_thread():
-        for part in in_waves(product, block_bounds(pixels, _BLOCK_PIXELS)):
-            gram += part
+        blocks = block_bounds(pixels, _BLOCK_PIXELS)
+        gram = gram_matrix(len(flat), blocks, lambda bound: flat[:, bound[0] : bound[1]] - mean)
     energy, vector = leading_eigenvectors(gram, min(LARGEST_SUBSPACE, len(flat) - 1), seed)
     score = (vector * np.sqrt(energy)).reshape(rows, columns, -1)
     return np.asarray(score[..., _above_noise(energy, noise_variance, len(flat), pixels)])
@@ -151,8 +146,8 @@ def _misfit(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Of each 3×3 window: energy off its mean's direction, degrees of freedom, signal of a pattern, points inside."""
     rows, columns, directions = score.shape
-    number = _window_sum(np.ones((rows, columns, 1)))[..., 0]
-    total = _window_sum(score)
+    number = window_sum(np.ones((rows, columns)))
+    total = window_sum(score)
     length = np.linalg.norm(total, axis=2, keepdims=True)
     common = total / np.where(length > 0, length, 1.0)
     padded = np.pad(score, ((1, 1), (1, 1), (0, 0)))
@@ -160,13 +155,6 @@ def _misfit(
     for dy in range(3):
         for dx in range(3):
             along += np.einsum("yxk,yxk->yx", padded[dy : dy + rows, dx : dx + columns], common) ** 2
-    energy = _window_sum(np.einsum("yxk,yxk->yx", score, score)[..., None])[..., 0]
+    energy = window_sum(np.einsum("yxk,yxk->yx", score, score))
     signal = np.maximum(along / number - noise_variance, 0.0)
     return energy - along, (number - 1) * (directions - 1), signal, number
-
-
-def _window_sum(value: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum over the 3×3 window of each point of (rows, columns, k); points outside count nothing."""
-    padded = np.pad(value, ((1, 1), (1, 1), (0, 0)))
-    rows = padded[:-2] + padded[1:-1] + padded[2:]
-    return np.asarray(rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:])

@@ -18,7 +18,8 @@ from microstructure_assets.methods.binning import PatternBlocks
 from microstructure_assets.methods.eigenvectors import subspace_iteration
 from microstructure_assets.methods.knee import noise_edge
 from microstructure_assets.methods.noise import NoiseEstimate, noise_variance
-from microstructure_assets.methods.parallel import block_bounds, in_waves, map_blocks, single_blas_thread
+from microstructure_assets.methods.parallel import block_bounds, map_blocks, single_blas_thread
+from microstructure_assets.methods.products import gram_matrix
 
 SIDE_POINTS = 48
 SQUARE_BYTES = 256 << 20
@@ -218,7 +219,7 @@ def _square(patterns: PatternBlocks, area: Rectangle, seed: int) -> Square:
     noise = noise_variance(block)
     flat = block.reshape(-1, pixels)
     with single_blas_thread():
-        gram = _gram(flat)
+        gram = gram_matrix(len(flat), _pixel_blocks(pixels), lambda bound: flat[:, bound[0] : bound[1]])
         energy, vector, left = _enough_components(gram, noise, pixels, seed)
         loading = _loadings(flat, vector / np.sqrt(energy))
         score = np.concatenate(map_blocks(lambda bound: flat[slice(*bound)] @ loading.T, block_bounds(len(flat), 256)))
@@ -233,20 +234,14 @@ def _square(patterns: PatternBlocks, area: Rectangle, seed: int) -> Square:
     )
 
 
-def _gram(flat: NDArray[np.float32]) -> NDArray[np.float64]:
-    def product(bound: tuple[int, int]) -> NDArray[np.float32]:
-        part = flat[:, bound[0] : bound[1]]
-        return part @ part.T
-
-    total = np.zeros((len(flat), len(flat)))
-    for part in in_waves(product, block_bounds(flat.shape[1], min(_PIXEL_BLOCK, -(-flat.shape[1] // 4)))):
-        total += part
-    return total
+def _pixel_blocks(pixels: int) -> list[tuple[int, int]]:
+    """Blocks of pixels, at least four, so that there is one for each core."""
+    return block_bounds(pixels, min(_PIXEL_BLOCK, -(-pixels // 4)))
 
 
 def _loadings(flat: NDArray[np.float32], factor: NDArray[np.float64]) -> NDArray[np.float32]:
     mixing = np.ascontiguousarray(factor.T, dtype=np.float32)
-    blocks = block_bounds(flat.shape[1], min(_PIXEL_BLOCK, -(-flat.shape[1] // 4)))
+    blocks = _pixel_blocks(flat.shape[1])
     return np.concatenate(map_blocks(lambda bound: mixing @ flat[:, bound[0] : bound[1]], blocks), axis=1)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.methods.products import window_sum
 from microstructure_assets.methods.settings import ReferencesSettings
 
 #: How a cluster's reference was found where it has no whole window, in falling order of trust.
@@ -64,13 +65,6 @@ class References:
     group: NDArray[np.int32]
 
 
-def _window_sum(value: NDArray) -> NDArray[np.float64]:
-    """Sum over the 3×3 window of each point; points outside the map count nothing."""
-    padded = np.pad(np.asarray(value, dtype=np.float64), 1)
-    rows = padded[:-2] + padded[1:-1] + padded[2:]
-    return np.asarray(rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:])
-
-
 def window_metric(
     own: NDArray[np.bool_], squared: NDArray, weight_mean: float, weight_variance: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -93,10 +87,10 @@ def window_metric(
         Points of the cluster in the window; 9 only for a whole window inside the map.
     """
     distance = np.where(own, np.sqrt(np.maximum(squared, 0.0)), 0.0)
-    count = _window_sum(own)
+    count = window_sum(own)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = _window_sum(distance) / count
-        variance = np.maximum(_window_sum(distance**2) / count - mean**2, 0.0)
+        mean = window_sum(distance) / count
+        variance = np.maximum(window_sum(distance**2) / count - mean**2, 0.0)
         metric = np.where(count > 0, weight_mean * mean + weight_variance * variance, np.nan)
     return metric, count
 

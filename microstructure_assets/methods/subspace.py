@@ -12,6 +12,7 @@ import numpy as np
 from microstructure_assets.methods.block_iteration import block_iteration
 from microstructure_assets.methods.eigenvectors import leading_eigenvectors, signed, variance_ratio
 from microstructure_assets.methods.parallel import block_bounds, in_waves, map_blocks, single_blas_thread
+from microstructure_assets.methods.products import gram_matrix
 from microstructure_assets.methods.scatter import ScatterMatrix
 
 if TYPE_CHECKING:
@@ -222,14 +223,7 @@ def scan_subspace(
 def _gram_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: int) -> PrincipalComponents:
     number, pixels = patterns.shape
     blocks = block_bounds(pixels, max(1024, min(8192, BLOCK_BYTES // (4 * number))))
-
-    def product(bound: tuple[int, int]) -> np.ndarray:
-        centred = patterns[:, bound[0] : bound[1]] - mean[bound[0] : bound[1]]
-        return centred @ centred.T
-
-    gram = np.zeros((number, number))
-    for part in in_waves(product, blocks):
-        gram += part
+    gram = gram_matrix(number, blocks, lambda bound: patterns[:, slice(*bound)] - mean[slice(*bound)])
     total = float(np.trace(gram)) / max(1, number - 1)
     energy, vector = leading_eigenvectors(gram, count, seed)
     length = np.sqrt(energy)

@@ -1,0 +1,12 @@
+"""All benchmarks of speed by name, in the order of the page."""
+
+from __future__ import annotations
+
+from benchmarks.speed import background, components, mixtures, subspace, updates, weights
+from benchmarks.speed.benchmark import Benchmark
+
+BENCHMARKS: dict[str, Benchmark] = {
+    benchmark.name: benchmark
+    for module in (background, subspace, components, weights, updates, mixtures)
+    for benchmark in module.BENCHMARKS
+}
