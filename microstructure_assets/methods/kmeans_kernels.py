@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 
 @njit(cache=True, nogil=True)
-def _squared_distances(transposed: NDArray, point: NDArray, out: NDArray) -> None:
-    """Squared distances of ``point`` (d,) to the columns of ``transposed`` (d, m); the inner loop runs along memory."""
-    out[:] = 0.0
+def _squared_distances(transposed: NDArray, points: NDArray, i: int, out: NDArray) -> None:
+    """Squared distances of row ``i`` of ``points`` to the columns of ``transposed`` (d, m), along memory."""
+    for column in range(out.shape[0]):
+        out[column] = 0.0
     for axis in range(transposed.shape[0]):
-        for column in range(transposed.shape[1]):
-            out[column] += (transposed[axis, column] - point[axis]) ** 2
+        place = points[i, axis]
+        for column in range(out.shape[0]):
+            out[column] += (transposed[axis, column] - place) ** 2
 
 
 @njit(cache=True, nogil=True)
@@ -34,7 +36,7 @@ def kmeans_labels(score: NDArray, clusters: int, uniform: NDArray, sweeps: int) 
     trial = np.empty(n)
     best = np.empty(n)
     centre[0] = score[min(n - 1, int(uniform[0, 0] * n))]
-    _squared_distances(transposed, centre[0], nearest)
+    _squared_distances(transposed, centre, 0, nearest)
     total = 0.0
     for i in range(n):
         total += nearest[i]
@@ -49,7 +51,7 @@ def kmeans_labels(score: NDArray, clusters: int, uniform: NDArray, sweeps: int) 
                 if running > target:
                     chosen = i
                     break
-            _squared_distances(transposed, score[chosen], trial)
+            _squared_distances(transposed, score, chosen, trial)
             trial_total = 0.0
             for i in range(n):
                 trial[i] = min(nearest[i], trial[i])
@@ -67,7 +69,7 @@ def kmeans_labels(score: NDArray, clusters: int, uniform: NDArray, sweeps: int) 
         moved = False
         transposed = np.ascontiguousarray(centre.T)
         for i in range(n):
-            _squared_distances(transposed, score[i], distance)
+            _squared_distances(transposed, score, i, distance)
             least, winner = np.inf, 0
             for k in range(clusters):
                 if distance[k] < least:
@@ -84,5 +86,7 @@ def kmeans_labels(score: NDArray, clusters: int, uniform: NDArray, sweeps: int) 
             if count[k] > 0:
                 centre[k] = 0.0
         for i in range(n):
-            centre[label[i]] += score[i] / count[label[i]]
+            k = label[i]
+            for axis in range(d):
+                centre[k, axis] += score[i, axis] / count[k]
     return label

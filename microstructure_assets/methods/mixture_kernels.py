@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 FULL, TIED, DIAGONAL, SPHERICAL = 0, 1, 2, 3
 _LOG_TWO_PI = math.log(2.0 * math.pi)
+_BLOCK_POINTS = 64
 _NOTHING = -45.0  # The exponential of less does not change a sum of at least one, whatever the number of terms.
 
 
@@ -108,44 +109,62 @@ def hard_parameters(
 
 
 @njit(cache=True, nogil=True)
-def _log_densities(point: NDArray, mean: NDArray, inverse: NDArray, constant: NDArray, out: NDArray) -> float:
-    """Log of weight times density of each component at a point; returns the log of their sum."""
+def _log_densities(
+    score: NDArray,
+    start: int,
+    stop: int,
+    mean: NDArray,
+    inverse: NDArray,
+    constant: NDArray,
+    diagonal: bool,
+    density: NDArray,
+    total: NDArray,
+) -> None:
+    """Log of weight times density of each component at points ``start`` to ``stop - 1`` and the log of their sum.
+
+    Parameters
+    ----------
+    score, mean, inverse, constant
+        Points (n, d), means (K, d), inverse Cholesky factors (K, d, d), logs of the densities at the means (K,).
+    diagonal
+        Whether the factors are diagonal.
+    density, total
+        Results (K, block) and (block,): points lie along memory, so that the loops over them vectorise.
+    """
     clusters, d = mean.shape
+    points = stop - start
+    block, value = np.empty((d, points)), np.empty(points)
+    for row in range(d):
+        for j in range(points):
+            block[row, j] = score[start + j, row]
+    for j in range(points):
+        total[j] = -np.inf
     for k in range(clusters):
-        squared = 0.0
+        for j in range(points):
+            density[k, j] = 0.0
         for row in range(d):
-            value = 0.0
+            if diagonal:
+                factor, centre = inverse[k, row, row], mean[k, row]
+                for j in range(points):
+                    density[k, j] += (factor * (block[row, j] - centre)) ** 2
+                continue
+            for j in range(points):
+                value[j] = 0.0
             for column in range(row + 1):
-                value += inverse[k, row, column] * (point[column] - mean[k, column])
-            squared += value * value
-        out[k] = constant[k] - 0.5 * squared
-    return _log_sum(out)
-
-
-@njit(cache=True, nogil=True)
-def _diagonal_log_densities(point: NDArray, mean: NDArray, scale: NDArray, constant: NDArray, out: NDArray) -> float:
-    """`_log_densities` for diagonal covariances; ``mean`` and ``scale`` (1 / deviation) are (d, K)."""
-    out[:] = 0.0
-    for row in range(mean.shape[0]):
-        for k in range(mean.shape[1]):
-            value = scale[row, k] * (point[row] - mean[row, k])
-            out[k] += value * value
-    for k in range(mean.shape[1]):
-        out[k] = constant[k] - 0.5 * out[k]
-    return _log_sum(out)
-
-
-@njit(cache=True, nogil=True)
-def _log_sum(value: NDArray) -> float:
-    """Log of the sum of the exponentials."""
-    largest = -np.inf
-    for k in range(value.shape[0]):
-        largest = max(largest, value[k])
-    total = 0.0
-    for k in range(value.shape[0]):
-        if value[k] - largest > _NOTHING:
-            total += math.exp(value[k] - largest)
-    return largest + math.log(total)
+                factor, centre = inverse[k, row, column], mean[k, column]
+                for j in range(points):
+                    value[j] += factor * (block[column, j] - centre)
+            for j in range(points):
+                density[k, j] += value[j] * value[j]
+        for j in range(points):
+            density[k, j] = constant[k] - 0.5 * density[k, j]
+            total[j] = max(total[j], density[k, j])
+    for j in range(points):
+        largest, sum_of = total[j], 0.0
+        for k in range(clusters):
+            if density[k, j] - largest > _NOTHING:
+                sum_of += math.exp(density[k, j] - largest)
+        total[j] = largest + math.log(sum_of)
 
 
 @njit(cache=True, nogil=True)
@@ -157,12 +176,31 @@ def _constants(weight: NDArray, covariance: NDArray, inverse: NDArray, constant:
 
 
 @njit(cache=True, nogil=True)
-def _as_columns(mean: NDArray, inverse: NDArray, columns: NDArray) -> None:
-    """Means and diagonals of the inverse factors as (2, d, K), for loops over components along memory."""
-    for k in range(mean.shape[0]):
-        for row in range(mean.shape[1]):
-            columns[0, row, k] = mean[k, row]
-            columns[1, row, k] = inverse[k, row, row]
+def _accumulate(
+    score: NDArray,
+    start: int,
+    stop: int,
+    mean: NDArray,
+    density: NDArray,
+    total: NDArray,
+    diagonal: bool,
+    count: NDArray,
+    shift: NDArray,
+    scatter: NDArray,
+) -> None:
+    """Add a block's points to the soft counts (K,), shifts of the means (K, d) and scatters about them (K, d, d)."""
+    clusters, d = mean.shape
+    for k in range(clusters):
+        for j in range(stop - start):
+            if density[k, j] - total[j] < -20.0:  # a share below 2e-9 moves nothing that counts
+                continue
+            share = math.exp(density[k, j] - total[j])
+            count[k] += share
+            for row in range(d):
+                difference = score[start + j, row] - mean[k, row]
+                shift[k, row] += share * difference
+                for column in range(row if diagonal else 0, row + 1):
+                    scatter[k, row, column] += share * difference * (score[start + j, column] - mean[k, column])
 
 
 @njit(cache=True, nogil=True)
@@ -185,39 +223,24 @@ def expectation_maximisation(
     clusters = weight.shape[0]
     diagonal = form in (DIAGONAL, SPHERICAL)
     inverse = np.zeros((clusters, d, d))
-    columns = np.empty((2, d, clusters))
     constant = np.empty(clusters)
-    density = np.empty(clusters)
+    density, total = np.empty((clusters, _BLOCK_POINTS)), np.empty(_BLOCK_POINTS)
     count = np.empty(clusters)
     shift = np.empty((clusters, d))
     scatter = np.empty((clusters, d, d))
     last = -np.inf
     for iteration in range(iterations + 1):
         _constants(weight, covariance, inverse, constant)
-        _as_columns(mean, inverse, columns)
         count[:] = 0.0
         shift[:] = 0.0
         scatter[:] = 0.0
         likelihood = 0.0
-        for i in range(n):
-            if diagonal:
-                total = _diagonal_log_densities(score[i], columns[0], columns[1], constant, density)
-            else:
-                total = _log_densities(score[i], mean, inverse, constant, density)
-            likelihood += total
-            for k in range(clusters):
-                if density[k] - total < -20.0:  # a share below 2e-9 moves nothing that counts
-                    continue
-                share = math.exp(density[k] - total)
-                count[k] += share
-                for row in range(d):
-                    difference = score[i, row] - mean[k, row]
-                    shift[k, row] += share * difference
-                    if diagonal:
-                        scatter[k, row, row] += share * difference * difference
-                    else:
-                        for column in range(row + 1):
-                            scatter[k, row, column] += share * difference * (score[i, column] - mean[k, column])
+        for start in range(0, n, _BLOCK_POINTS):
+            stop = min(n, start + _BLOCK_POINTS)
+            _log_densities(score, start, stop, mean, inverse, constant, diagonal, density, total)
+            for j in range(stop - start):
+                likelihood += total[j]
+            _accumulate(score, start, stop, mean, density, total, diagonal, count, shift, scatter)
         if iteration == iterations or likelihood - last < tolerance * n:
             return likelihood
         last = likelihood
@@ -242,21 +265,17 @@ def responsibilities(
     """Fill the share of each component at each point (n, K) and the label of the largest."""
     n, d = score.shape
     clusters = weight.shape[0]
-    diagonal = form in (DIAGONAL, SPHERICAL)
     inverse = np.zeros((clusters, d, d))
-    columns = np.empty((2, d, clusters))
     constant = np.empty(clusters)
-    density = np.empty(clusters)
+    density, total = np.empty((clusters, _BLOCK_POINTS)), np.empty(_BLOCK_POINTS)
     _constants(weight, covariance, inverse, constant)
-    _as_columns(mean, inverse, columns)
-    for i in range(n):
-        if diagonal:
-            total = _diagonal_log_densities(score[i], columns[0], columns[1], constant, density)
-        else:
-            total = _log_densities(score[i], mean, inverse, constant, density)
-        winner = 0
-        for k in range(clusters):
-            share[i, k] = math.exp(density[k] - total)
-            if density[k] > density[winner]:
-                winner = k
-        label[i] = winner
+    for start in range(0, n, _BLOCK_POINTS):
+        stop = min(n, start + _BLOCK_POINTS)
+        _log_densities(score, start, stop, mean, inverse, constant, form in (DIAGONAL, SPHERICAL), density, total)
+        for j in range(stop - start):
+            winner = 0
+            for k in range(clusters):
+                share[start + j, k] = math.exp(density[k, j] - total[j])
+                if density[k, j] > density[winner, j]:
+                    winner = k
+            label[start + j] = winner
