@@ -176,9 +176,14 @@ def list_regions(scan: str, home_path: Path | None) -> None:
 @home_option
 def query(sql: str, home_path: Path | None) -> None:
     """Run SQL on the catalogue of all scans; `show tables` lists its views."""
+    import duckdb
+
     from microstructure_assets.store.catalogue import connect
 
-    click.echo(str(connect(_known_home(home_path).root).sql(sql) or ""))
+    try:
+        click.echo(str(connect(_known_home(home_path).root).sql(sql) or ""))
+    except duckdb.Error as error:
+        raise InputError(str(error)) from error
 
 
 @commands.command()
@@ -227,7 +232,8 @@ def _plain_errors(verbose: bool) -> Iterator[None]:
     except Exception as error:
         if verbose:
             raise
-        _leave(f"failed: {type(error).__name__}: {error} (-v shows where)", 1)
+        hint = " (-v shows where)" if sys.argv[1:2] == ["characterize"] else ""
+        _leave(f"failed: {type(error).__name__}: {error}{hint}", 1)
 
 
 def _leave(message: str, code: int) -> None:

@@ -121,3 +121,32 @@ def test_the_ui_refuses_what_contradicts_the_instrument_as_the_shell_does(home: 
         form = {"ops": {"change_settings": {"config": {"knee__minimum": "5"}}}}
         with pytest.raises(SettingsError, match="scan s: settings knee"):
             job.execute_in_process(run_config=form, instance=instance, partition_key="s")
+
+
+def test_a_phase_that_nobody_knows_is_wrong_input(shell: CliRunner, tmp_path: Path) -> None:
+    words = ["twin", str(tmp_path / "twin.h5"), "--set", "phases=unobtainium", "--set", "rows=4", "--set", "columns=4"]
+    found = shell.invoke(commands, words)
+    assert isinstance(found.exception, InputError)
+    assert "unobtainium" in str(found.exception)
+
+
+def test_settings_that_the_file_contradicts_are_not_kept(shell: CliRunner, home: Home, tmp_path: Path) -> None:
+    raw = tmp_path / "raw.dat"
+    raw.write_bytes(bytes(range(200)) * 2)
+    grid = ["--set", "acquisition.pattern_height_px=10", "--set", "acquisition.pattern_width_px=10"]
+    ScanRegistry(home).register("raw", raw, None)
+    SettingsLayers(home).configure("raw", {"acquisition.rows": "2", "acquisition.columns": "2"})
+    words = [
+        "characterize",
+        str(raw),
+        "--name",
+        "raw",
+        "--home",
+        str(home.root),
+        *grid,
+        "--set",
+        "acquisition.rows=100",
+    ]
+    found = shell.invoke(commands, words)
+    assert isinstance(found.exception, InputError)
+    assert SettingsLayers(home).in_force("raw")["acquisition.rows"].value == 2

@@ -60,7 +60,8 @@ def redundant_references(
     r = len(gram)
     redundant = np.zeros(r, dtype=bool)
     energy = np.where(np.diag(gram) > 0, np.diag(gram), 1.0)
-    for k in np.lexsort((-np.arange(r), -noise_energy / energy)):
+    # Rounded, as the energies of one pattern taken twice differ by rounding, and the first of equals is to stay.
+    for k in np.lexsort((-np.arange(r), -(noise_energy / energy).astype(np.float32))):
         others = np.flatnonzero(~redundant & (np.arange(r) != k))
         if len(others) == 0 or gram[k, k] <= 0:
             continue

@@ -32,10 +32,12 @@ def characterize_scan(
     from microstructure_assets.resources import open_instance
 
     registry = ScanRegistry(home)
-    if scan not in registry.names():
-        layers.check(scan, changes, instrument)
-        # A bad file is refused before anything is registered.
-        open_scan(path, layers.preview("acquisition", changes, instrument))
+    new = scan not in registry.names()
+    if new or changes:
+        used = instrument if new or instrument else registry.get(scan).instrument
+        layers.check(scan, changes, used)
+        # A file that cannot be read so is refused before anything is registered, or settings are stored.
+        open_scan(path, layers.preview("acquisition", scan, changes, used))
     registry.register(scan, path, instrument)
     with open_instance(home, capture_output=verbose) as instance:
         register_scan(instance, scan)

@@ -49,7 +49,7 @@ def show_scan(home: Home, scan: str, why: bool) -> None:
             if why and stale:
                 click.echo(f"    now: {stale}")
             elif why and above:
-                click.echo(f"    now: current as long as {', '.join(above)} turns out equal")
+                click.echo(f"    now: current unless {', '.join(above)} brings something else that it uses")
 
 
 def _concerns(unsettled: set[tuple[str, str | None]], name: str, tile: str | None) -> bool:
@@ -126,7 +126,7 @@ def print_summary(home: Home, scan: str, runs: frozenset[str], seconds: float) -
     else:
         click.echo("  no regions: no two neighbouring patterns have more in common than their noise")
     share = 100 * sum(anomalies) / len(anomalies)
-    click.echo(f"  anomalies {share:.1f} % of points (5 % of pure points, and most points mixed at boundaries)")
+    click.echo(f"  anomalies {share:.1f} % of points (where 5 % are expected inside grains, and most at boundaries)")
     click.echo(f"  {100 * found['trusted_share']:.1f} % of points surely lie in their region rather than in the next")
     click.echo(f"  {_what_was_done(recipes, runs)}; {seconds:.1f} s")
     click.echo(f"report: {store.read(scan, 'scan_report').path}")
@@ -137,7 +137,7 @@ def _what_was_done(recipes: Recipes, runs: frozenset[str]) -> str:
     """How many of the artifacts that stand were made by these runs."""
     made = [
         recipes.store.read(recipes.scan.name, name, tile).record["origin"].get("run_id")
-        for name, tile, _ in recipes.standing()
+        for name, tile, _ in recipes.standing(pages=True)
     ]
     computed = sum(run in runs for run in made)
     if not computed:

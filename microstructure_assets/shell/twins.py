@@ -64,6 +64,12 @@ def write_twin(path: Path, form: Literal["h5", "tiff"], changes: Mapping[str, An
     click.echo(f"twin: {made.path}\ntruth: {made.truth_path}")
     if made.eds_path is not None:
         click.echo(f"element maps: {made.eds_path}")
+    declared = ""
+    if form == "tiff":  # image files do not say where they lie
+        step = settings.step_um
+        grid = {"rows": settings.rows, "columns": settings.columns, "step_x_um": step, "step_y_um": step}
+        declared = "".join(f" --set acquisition.{name}={value}" for name, value in grid.items())
+    click.echo(f"next: microstructure characterize {made.path}{declared}")
 
 
 def _explained(error: ValidationError, changes: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> str:

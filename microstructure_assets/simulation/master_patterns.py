@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.errors import InputError
+
 if TYPE_CHECKING:
     from microstructure_assets.simulation.settings import TwinSettings
 
@@ -110,11 +112,11 @@ def _dynamical_nickel(name: str, energy_kev: float) -> Any:
     import kikuchipy
 
     if name != "nickel":
-        raise ValueError(
+        raise InputError(
             f"phases holds {name!r}, but dynamical_nickel knows only 'nickel'; use master_pattern=kinematical or sht"
         )
     if energy_kev != 20.0:
-        raise ValueError(
+        raise InputError(
             f"beam_energy_kev is {energy_kev}, but the dynamical nickel pattern is of 20 keV; use that or another kind"
         )
     return kikuchipy.data.nickel_ebsd_master_pattern_small(projection="lambert", hemisphere="both")
@@ -143,7 +145,7 @@ def _kinematical(name: str, energy_kev: float) -> Any:
     from orix.crystal_map import Phase
 
     if name not in CRYSTAL_STRUCTURES:
-        raise ValueError(f"phases holds {name!r}, but kinematical knows {', '.join(CRYSTAL_STRUCTURES)}")
+        raise InputError(f"phases holds {name!r}, but kinematical knows {', '.join(CRYSTAL_STRUCTURES)}")
     crystal = CRYSTAL_STRUCTURES[name]
     isotropic_displacement = crystal.debye_waller_factor / (8 * np.pi**2)
     atoms = [Atom(element, [x, y, z], Uisoequiv=isotropic_displacement) for element, x, y, z in crystal.atoms]

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.errors import InputError
+
 Float64 = NDArray[np.float64]
 HALF_SIZE = 200
 EBSD_MODALITY = 1
@@ -55,15 +57,15 @@ def read_sht(path: Path) -> HarmonicFile:
     """
     raw = path.read_bytes()
     if len(raw) < 48 or raw[:4] != b"*sht":
-        raise ValueError(f"{path}: found magic bytes {raw[:4]!r}, expected b'*sht' (little-endian spherical harmonics)")
+        raise InputError(f"{path}: found magic bytes {raw[:4]!r}, expected b'*sht' (little-endian spherical harmonics)")
     if raw[4:6] != b"\x01\x01":
-        raise ValueError(f"{path}: found file version {raw[4]}.{raw[5]}, expected 1.1")
+        raise InputError(f"{path}: found file version {raw[4]}.{raw[5]}, expected 1.1")
     if raw[16] != EBSD_MODALITY:
-        raise ValueError(f"{path}: found modality {raw[16]}, expected {EBSD_MODALITY} (EBSD)")
+        raise InputError(f"{path}: found modality {raw[16]}, expected {EBSD_MODALITY} (EBSD)")
     try:
         return _parse(raw)
     except (struct.error, ValueError, IndexError) as error:
-        raise ValueError(
+        raise InputError(
             f"{path}: its {len(raw)} bytes do not hold what the header announces ({error}); is the file whole?"
         ) from error
 
@@ -117,7 +119,7 @@ def unpacked(values: Float64, bandwidth: int, z_order: int, flags: int) -> NDArr
     one_part = bool(flags & (MIRROR_Y | MIRROR_X))
     expected = int(kept.sum()) * (1 if one_part else 2)
     if len(values) != expected:
-        raise ValueError(f"{len(values)} values of coefficients, {expected} expected for bandwidth {bandwidth}")
+        raise InputError(f"{len(values)} values of coefficients, {expected} expected for bandwidth {bandwidth}")
     coefficients = np.zeros((bandwidth, bandwidth), dtype=np.complex128)
     coefficients[kept] = values if one_part else values[0::2] + 1j * values[1::2]
     if flags & MIRROR_X:
@@ -198,10 +200,10 @@ def sht_master_pattern(folder: str, name: str, energy_kev: float) -> Any:
     found = exact if len(exact) == 1 else found
     if len(found) != 1:
         names = ", ".join(path.stem for path in found[:8]) or "none"
-        raise ValueError(f"phases holds {name!r}; in {folder} these .sht files start so: {names}; expected one")
+        raise InputError(f"phases holds {name!r}; in {folder} these .sht files start so: {names}; expected one")
     content = read_sht(found[0])
     if abs(content.beam_energy_kev - energy_kev) > 0.5:
-        raise ValueError(f"beam_energy_kev is {energy_kev}, but {found[0].name} is of {content.beam_energy_kev:g} keV")
+        raise InputError(f"beam_energy_kev is {energy_kev}, but {found[0].name} is of {content.beam_energy_kev:g} keV")
     phase = Phase(name, space_group=content.space_group)
     a, b, c, *angles = content.lattice
     phase.structure.lattice.setLatPar(10 * a, 10 * b, 10 * c, *angles)

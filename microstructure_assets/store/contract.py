@@ -204,7 +204,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Weights of the references in each pattern, with their uncertainty and the residual.",
         inputs=("preprocessed_patterns", "pca_scores", "reference_windows"),
         settings=("factorization",),
-        code_version="2",
+        code_version="3",
         libraries=NUMERICS,
         variables=(
             Variable("weight", ("y", "x", "cluster"), "1", "weight of each reference: clusters, then neighbours"),

@@ -203,10 +203,10 @@ class SettingsLayers:
         if place.scan and place.tile:
             yield f"tile {place.tile}", self._scan_path(place.scan, place.tile)
 
-    def preview(self, group: str, changes: Mapping[str, Any], instrument: str | None = None) -> Any:
-        """A settings group with changes on top of the instrument's and the defaults, for a scan not known yet."""
+    def preview(self, group: str, scan: str, changes: Mapping[str, Any], instrument: str | None = None) -> Any:
+        """A settings group as it would be after changes of a scan, which need not be known yet."""
         values = self.of_instrument(instrument) if instrument else {}
-        values |= {name: parse_setting(name, value)[1] for name, value in changes.items() if value != DEFAULT}
+        values |= _changed(self._values(self._scan_path(scan, None)), changes)
         return settings_group(group, _fields(group, values))
 
     def content_hash(self, scan: str, tile: str | None = None, instrument: str | None = None) -> str:

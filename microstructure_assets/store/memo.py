@@ -9,6 +9,12 @@ from typing import Any
 from microstructure_assets.store.content import hash_json
 
 TILES_NAMED = 4
+#: What it means that a fact changed whose value, a hash, tells nobody anything.
+HASHED_FACTS = {
+    "source": "names, sizes or times of the raw files changed",
+    "raw_files": "the raw files changed",
+    "provenance": "what it reports on was made or explained anew",
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ def explain(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
         reasons.append(f"code version {before['code_version']} → {after['code_version']}")
     for part, word in (("settings", "setting"), ("libraries", "library"), ("extra", "fact")):
         for name, old, new in _changes(before[part], after[part]):
-            reasons.append(f"{word} `{name}` {_short(old)} → {_short(new)}")
+            said = HASHED_FACTS.get(name) if part == "extra" and old is not None else None
+            reasons.append(said or f"{word} `{name}` {_short(old)} → {_short(new)}")
     reasons.extend(_inputs(name for name, _, _ in _changes(before["inputs"], after["inputs"])))
     return reasons
 

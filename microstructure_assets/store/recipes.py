@@ -97,14 +97,14 @@ class Recipes:
         found = tiles_of(self.store, self.scan) or {}
         return [slot for slot in found if regions or slot not in REGION_SLOTS]
 
-    def standing(self) -> list[tuple[str, str | None, Head]]:
-        """Every artifact of the scan that stands, by name and tile; pages, which say what stands, are left out."""
+    def standing(self, *, pages: bool = False) -> list[tuple[str, str | None, Head]]:
+        """Every artifact of the scan that stands, by name and tile; pages, which say what stands, where asked for."""
         tiles = self.tiles()
         found: list[tuple[str, str | None, Head]] = []
         for spec in ARTIFACTS:
             for tile in tiles if spec.per == "tile" else [None]:
                 head = self.store.head(self.scan.name, spec.name, tile)
-                if head is not None and spec.form != "page":
+                if head is not None and (pages or spec.form != "page"):
                     found.append((spec.name, tile, head))
         return found
 

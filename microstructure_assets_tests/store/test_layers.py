@@ -52,8 +52,8 @@ def test_an_instrument_holds_for_its_scans_that_say_nothing_else(home: Home) -> 
     other = layers.in_force("t", None, "sem-1")["knee.minimum"]
     assert (other.value, other.layer) == (5, "instrument sem-1")
     assert layers.in_force("t")["knee.minimum"].layer == "default"
-    assert layers.preview("acquisition", {}, "sem-1").rows == 7
-    assert layers.preview("acquisition", {"acquisition.rows": "8"}, "sem-1").rows == 8
+    assert layers.preview("acquisition", "new", {}, "sem-1").rows == 7
+    assert layers.preview("acquisition", "new", {"acquisition.rows": "8"}, "sem-1").rows == 8
     with pytest.raises(InvalidName):
         layers.configure_instrument("../../etc/x", {"knee.minimum": "5"})
 
