@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,11 +49,11 @@ def fill_scan_manifest(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     # Else what is hashed now would be kept under the key of what was there when the recipe was written.
     if source_fingerprint(settings.source_files(source)) != view.facts["source"]:
         raise RawFilesChanged(f"{source}: found other files, sizes or times than a moment ago; {CHANGED}")
-    known = view.standing("scan_manifest")
-    if known is not None and known.notes.get(STATE) == hash_json(states):
-        files = known.table("files")  # hashing reads the whole scan: not again because a tilt was declared
-    else:
-        files = hash_files(scan.files, source if source.is_dir() else source.parent)
+    root = source if source.is_dir() else source.parent
+    # Hashing reads the whole scan: not again because a tilt was declared.
+    files = _known_hashes(view, states, root, scan.files)
+    if files is None:
+        files = hash_files(scan.files, root)
         require_same(states, scan.files)
     draft.table("files", files)
     summary = scan.summary()
@@ -75,6 +76,19 @@ def fill_scan_manifest(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         }
     )
     draft.notes[STATE] = hash_json(states)
+
+
+def _known_hashes(
+    view: ScanView, states: list[tuple[str, int, int]], root: Path, files: Sequence[Path]
+) -> dict[str, np.ndarray] | None:
+    """The hashes of the manifest that stands, where the same code made it of the same files in the same states."""
+    known = view.standing("scan_manifest")
+    if known is None or known.notes.get(STATE) != hash_json(states):
+        return None
+    table = known.table("files")
+    same_code = known.record["recipe"]["code_version"] == view.recipes[0].code_version
+    same_files = table["path"].tolist() == [os.path.relpath(path, root) for path in sorted(files)]
+    return table if same_code and same_files else None
 
 
 def fill_patterns(view: ScanView, drafts: Mapping[str, Draft]) -> None:

@@ -47,14 +47,22 @@ def report_settings(instance: dg.DagsterInstance, home: Home, scan: str, before:
     home : Home
     scan : str
     before : mapping
-        What `settings_versions` gave before the change. Where the version is still the same nothing is said: an event
-        would make Dagster show what was made before it as stale.
+        What `settings_versions` gave before the change, which counts where Dagster was never told anything. Where the
+        version is still the same nothing is said: an event would make Dagster show what was made before it as stale.
     """
     recipes = Recipes(Store(home), scan)
     for tile, version in settings_versions(home, scan).items():
-        if version != before.get(tile):
-            asset, key = ("tile_settings", tile_key(scan, tile)) if tile else ("scan_settings", scan)
+        asset, key = ("tile_settings", tile_key(scan, tile)) if tile else ("scan_settings", scan)
+        if version != (_told(instance, asset, key) or before.get(tile)):
             _report(instance, asset, key, version, recipes.layers.in_force(scan, tile, recipes.scan.instrument))
+
+
+def _told(instance: dg.DagsterInstance, asset: str, key: str) -> str | None:
+    """The version that Dagster was last told, None for none: a process may end between a change and its event."""
+    wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[key])
+    found = instance.fetch_materializations(wanted, limit=1).records
+    event = found[0].asset_materialization if found else None
+    return (event.tags or {}).get("dagster/data_version") if event else None
 
 
 def _report(

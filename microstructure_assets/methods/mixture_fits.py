@@ -105,7 +105,7 @@ class Region:
     score : (n, d) float64
     candidates : sequence of (K, form)
     least_variance : float
-        Added to every variance of every component; 0 leaves only what keeps the covariances regular.
+        Added to every variance of every component where it is more than what keeps the covariances regular anyway.
     """
 
     score: NDArray[np.float64]

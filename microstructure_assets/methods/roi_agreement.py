@@ -145,7 +145,8 @@ def agreements(rois: Sequence[RoiPatterns], settings: WorkflowSettings) -> list[
     rois
         All of them are worked on at once.
     settings
-        As the tile lane has them, but for the references: those of the ROI's own clusters, no cores around it.
+        As the tile lane has them, but for the range of K, the number of starts and the references: those of the ROI's
+        own clusters, no cores around it.
 
     Returns
     -------
@@ -210,20 +211,20 @@ def _clusters(tasks: Sequence[_Task], settings: WorkflowSettings) -> list[_Clust
     for task, score in zip(tasks, sampled, strict=True):
         n, d = score.shape
         asked = settings.mixture.model_copy(update={"minimum_clusters": task.fewest, "maximum_clusters": task.most})
-        candidates = candidates_of(n, d, _distinct(score), asked)[0]
+        candidates = candidates_of(n, d, len(np.unique(score, axis=0)), asked)[0]
         several = [item for item in candidates if 1 < item[0] <= 20 or item[0] in (*MANY_CLUSTERS, task.fewest)]
-        regions.append(Region(score, [item for item in several if item[0] > 1], task.floor))
+        regions.append(Region(score, several, task.floor))
         singles.append(Region(score, single_candidates(n, d, settings.mixture.points_per_parameter), task.floor))
     fits = fit_mixtures(regions, settings.scale.starts, settings.mixture.seed)
     lone = fit_mixtures(singles, 1, 0)
     return map_blocks(
-        lambda index: _choose(tasks[index].score, sampled[index], lone[index], fits[index], settings.mixture),
+        lambda index: _choose(tasks[index], sampled[index], lone[index], fits[index], settings.mixture),
         range(len(tasks)),
     )
 
 
 def _choose(
-    score: NDArray[np.float64],
+    task: _Task,
     sampled: NDArray[np.float64],
     lone: Sequence[Fit],
     several: Sequence[Fit],
@@ -231,7 +232,8 @@ def _choose(
 ) -> _Clusters:
     n, d = sampled.shape
     single = best_single(lone, n, d)
-    fits = [single, *([] if settings.criterion.startswith("paper") and several else [single]), *several]
+    one = not several or (task.fewest == 1 and not settings.criterion.startswith("paper"))
+    fits = [single, *([single] if one else []), *several]
     shares = [responsibilities(sampled, fit) for fit in fits]
     measured = measure(sampled, fits, shares, settings, silhouette=settings.criterion.startswith("paper"))
     count, label = {}, {}
@@ -240,7 +242,8 @@ def _choose(
         own = len(fits[chosen].weight)
         count[cap] = own
         if own not in label:
-            label[own] = shares[chosen][1] if len(score) == n else responsibilities(score, fits[chosen])[1]
+            whole = len(task.score) == n
+            label[own] = shares[chosen][1] if whole else responsibilities(task.score, fits[chosen])[1]
     return _Clusters(count, label)
 
 
@@ -283,11 +286,6 @@ def _sample(score: NDArray[np.float64], most: int) -> NDArray[np.float64]:
     if len(score) <= most:
         return score
     return np.ascontiguousarray(score[np.arange(most) * len(score) // most])
-
-
-def _distinct(score: NDArray[np.float64]) -> int:
-    """Number of different points, as far as their first coordinates tell."""
-    return len(np.unique(score[:, : min(2, score.shape[1])] @ np.array([1.0, np.pi])[: score.shape[1]]))
 
 
 def _agreement(cap: int, components: int, shape: tuple[int, int], first: _Clusters, second: _Clusters) -> Agreement:

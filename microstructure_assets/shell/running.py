@@ -61,11 +61,12 @@ def change_settings(home: Home, scan: str, slot: str | None, changes: Mapping[st
 
     layers, registered = SettingsLayers(home), ScanRegistry(home).get(scan)
     before = layers.in_force(scan, slot, registered.instrument)
-    known = settings_versions(home, scan)
-    layers.configure(scan, changes, slot)
-    after = layers.in_force(scan, slot, registered.instrument)
+    # What cannot be told to the graph is not stored either.
     with open_instance(home) as instance:
+        known = settings_versions(home, scan)
+        layers.configure(scan, changes, slot)
         report_settings(instance, home, scan, known)
+    after = layers.in_force(scan, slot, registered.instrument)
     for key in changes:
         click.echo(f"{key}: {before[key].value} → {after[key].value}")
     click.echo(
@@ -81,9 +82,9 @@ def change_instrument(home: Home, instrument: str, changes: Mapping[str, Any]) -
 
     registry = ScanRegistry(home)
     scans = [scan for scan in registry.names() if registry.get(scan).instrument == instrument]
-    known = {scan: settings_versions(home, scan) for scan in scans}
-    SettingsLayers(home).configure_instrument(instrument, changes)
     with open_instance(home) as instance:
+        known = {scan: settings_versions(home, scan) for scan in scans}
+        SettingsLayers(home).configure_instrument(instrument, changes)
         for scan in scans:
             report_settings(instance, home, scan, known[scan])
     click.echo(f"instrument {instrument}: {len(scans)} scans ({', '.join(scans[:5]) or 'none yet'})")
@@ -105,9 +106,9 @@ def set_region(
                 f"region {name!r}: found rows up to {rows[1]} and columns up to {columns[1]}, "
                 f"the scan has {grid['rows']} x {grid['columns']} points"
             )
-    known = settings_versions(home, scan)
-    _, slot = ScanRegistry(home).set_region(scan, NamedRegion(name, *rows, *columns, references_from))
     with open_instance(home) as instance:
+        known = settings_versions(home, scan)
+        _, slot = ScanRegistry(home).set_region(scan, NamedRegion(name, *rows, *columns, references_from))
         report_settings(instance, home, scan, known)
     click.echo(f"region {name} of {scan} is tile {slot}")
 

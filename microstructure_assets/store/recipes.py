@@ -87,7 +87,8 @@ class Recipes:
         spec, found = artifact_spec(artifact), {}
         for name in spec.dependencies:
             per_tile = artifact_spec(name).per == "tile"
-            for slot in [None] if not per_tile else [tile] if tile else self.tiles(regions=False):
+            # Named regions too: the graph knows slots only, and shows their events above what all slots stand above.
+            for slot in [None] if not per_tile else [tile] if tile else self.tiles():
                 head = self.store.head(self.scan.name, name, slot)
                 found[f"{name}[{slot}]"] = head.content_hash if head else None
         return hash_json([found, self.settings_version(tile)])

@@ -14,11 +14,12 @@ from dagster._core.loader import LoadingContextForTest
 from microstructure_assets.definitions import build_defs
 from microstructure_assets.store import contract
 from microstructure_assets.store.contract import ARTIFACTS, TILE_ARTIFACTS
+from microstructure_assets.store.layers import SettingsLayers
+from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.scans import NamedRegion, ScanRegistry
 from microstructure_assets_tests.e2e.conftest import Lab
 
 TILING = {"tiling.n": "2"}
-SLOTS = ["s|t00", "s|t01", "s|t02", "s|t03"]
 TILES = [spec.name for spec in TILE_ARTIFACTS]
 
 
@@ -38,7 +39,8 @@ def stale(lab: Lab) -> set[tuple[str, str]]:
     """Partitions that Dagster's own staleness view shows as out of step."""
     graph = build_defs().resolve_asset_graph()
     resolver = CachingStaleStatusResolver(lab.instance, graph, LoadingContextForTest(lab.instance))
-    keys = [(spec.name, key) for spec in ARTIFACTS for key in (SLOTS if spec.per == "tile" else ["s"])]
+    slots = [f"s|{tile}" for tile in Recipes(lab.store, "s").tiles()]
+    keys = [(spec.name, key) for spec in ARTIFACTS for key in (slots if spec.per == "tile" else ["s"])]
     fresh = StaleStatus.FRESH
     return {(name, key) for name, key in keys if resolver.get_status(dg.AssetKey(name), key) is not fresh}
 
@@ -174,6 +176,7 @@ def test_a_region_takes_the_references_of_another_and_follows_its_changes(done: 
     own, taken = done.store.read("s", "reference_windows", "r00"), done.store.read("s", "reference_windows", "r01")
     np.testing.assert_array_equal(own.array("reference"), taken.array("reference"))
     assert done.store.read("s", "cnmf_weights", "r01").array("weight").shape[:2] == (8, 8)
+    assert stale(done) == set()
     done.configure("s", {"references.method": "paper"}, "r00")
     done.characterize(small_twin, "s")
     later = done.heads("s")
@@ -181,3 +184,18 @@ def test_a_region_takes_the_references_of_another_and_follows_its_changes(done: 
     assert {("reference_windows", "r00"), ("reference_windows", "r01"), ("cnmf_weights", "r01")} <= touched
     assert {slot for _, slot in touched if slot} == {"r00", "r01"}
     assert {name for name, slot in touched if slot is None} == {"scan_report"}
+
+
+def test_a_change_that_was_stored_but_not_told_is_told_with_the_next(done: Lab) -> None:
+    def told() -> int:
+        wanted = dg.AssetRecordsFilter(dg.AssetKey("tile_settings"), asset_partitions=["s|t00"])
+        return len(done.instance.fetch_materializations(wanted, limit=10).records)
+
+    done.configure("s", {"knee.maximum": "5"})
+    before = told()
+    SettingsLayers(done.home).configure("s", {"knee.maximum": "4"})
+    assert told() == before
+    done.configure("s", {"knee.maximum": "4"})
+    assert told() == before + 1
+    done.configure("s", {"knee.maximum": "4"})
+    assert told() == before + 1

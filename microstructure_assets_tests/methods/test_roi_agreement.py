@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from microstructure_assets.methods import roi_agreement
 from microstructure_assets.methods.local_subspace import Rectangle, local_subspaces
 from microstructure_assets.methods.noise import noise_variance
 from microstructure_assets.methods.roi_agreement import CLUSTER_CAPS, RoiPatterns, WorkflowSettings, agreements
@@ -59,6 +60,17 @@ def test_the_number_of_clusters_of_the_scores_is_taken_where_asked_for() -> None
     scale = ScaleSettings(clusters_of_weights="scores")
     (found,) = agreements([roi(grain_scan(30, 30, 10, 0.7))], settings(scale=scale))
     assert [item.clusters_weights for item in found] == [item.clusters_scores for item in found]
+
+
+def test_more_grains_than_a_few_are_found_in_clean_weights() -> None:
+    (found,) = agreements([roi(grain_scan(36, 36, 12, 0.05))], settings())
+    assert [(item.clusters_scores, item.clusters_weights) for item in found[1:]] == [(9, 9)] * 3
+
+
+def test_a_fixed_number_of_clusters_is_not_given_up_for_one() -> None:
+    blob = np.random.default_rng(0).standard_normal((300, 3))
+    (found,) = roi_agreement._clusters([roi_agreement._Task(blob, 0.0, 3, 3)], settings())
+    assert set(found.count.values()) == {3}
 
 
 def test_the_papers_criterion_chooses_among_two_and_more(four: GrainScan) -> None:
