@@ -17,7 +17,8 @@ from microstructure_assets.store.store import recorded_as
 
 # A stage is a set of assets of one partition: no job of Dagster's can span assets of different partitions.
 STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("scan", ("scan_manifest", "preprocessed_patterns", "pattern_quality", "pattern_subspace", "analysis_tiling")),
+    ("scan", ("scan_manifest", "preprocessed_patterns", "pattern_quality", "pattern_subspace")),
+    ("scan", ("nmi_scale_curve", "analysis_tiling")),
     ("tile", tuple(spec.name for spec in ARTIFACTS if spec.per == "tile")),
     ("scan", ("segmentation_map",)),
     ("scan", ("scan_report",)),

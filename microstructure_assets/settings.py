@@ -36,6 +36,7 @@ def settings_groups() -> dict[str, type[Settings]]:
         "acquisition": AcquisitionSettings,
         "preprocessing": methods.PreprocessingSettings,
         "subspace": methods.SubspaceSettings,
+        "scale": methods.ScaleSettings,
         "tiling": methods.TilingSettings,
         "components": methods.ComponentsSettings,
         "knee": methods.KneeSettings,

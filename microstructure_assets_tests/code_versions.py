@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from microstructure_assets.assets import patterns, reports, segmentation, tiles
+from microstructure_assets.assets import length_scale, patterns, reports, segmentation, tiles
 from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.specs import ArtifactSpec
 
@@ -32,7 +32,7 @@ NOT_WATCHED_BUT_FOR_PAGES = {"figures"}
 NOT_COMPUTING = {"pydantic", "threadpoolctl"}
 FILLERS = {
     artifact: maker.fill
-    for module in (patterns, tiles, segmentation, reports)
+    for module in (patterns, length_scale, tiles, segmentation, reports)
     for maker in module.MAKERS
     for artifact in maker.artifacts
 }

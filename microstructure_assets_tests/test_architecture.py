@@ -28,7 +28,7 @@ LEVELS = [
     {"acquisition"},
     {"results"},
     {"store"},
-    {"settings", "progress", "errors"},
+    {"settings", "progress", "errors", "rectangle"},
 ]
 KNOWN_EXCEPTIONS = {
     # One table of settings groups, read lazily inside a function by the module that everything else stands on.

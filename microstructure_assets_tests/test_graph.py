@@ -7,17 +7,18 @@ import dagster as dg
 from microstructure_assets.definitions import build_defs
 
 GRAPH = """
-analysis_tiling        scan      patterns      scan_manifest scan_settings
+analysis_tiling        scan      length_scale  nmi_scale_curve scan_manifest scan_settings
 anomalies              scan|tile tiles         gmm_clusters pca_scores tile_settings
 cnmf_weights           scan|tile tiles         pca_scores preprocessed_patterns reference_windows tile_settings
 gmm_clusters           scan|tile tiles         pca_scores tile_settings
+nmi_scale_curve        scan      length_scale  preprocessed_patterns scan_settings
 pattern_quality        scan      patterns      scan_manifest scan_settings
 pattern_subspace       scan      patterns      preprocessed_patterns scan_settings
 pca_scores             scan|tile tiles         analysis_tiling preprocessed_patterns tile_settings
 preprocessed_patterns  scan      patterns      scan_manifest scan_settings
 reference_windows      scan|tile tiles         anomalies gmm_clusters pca_scores preprocessed_patterns tile_settings
 scan_manifest          scan      patterns      scan_settings
-scan_report            scan      reports       analysis_tiling anomalies cnmf_weights gmm_clusters pattern_quality pattern_subspace pca_scores preprocessed_patterns reference_windows scan_manifest scan_settings segmentation_map weight_boundaries
+scan_report            scan      reports       analysis_tiling anomalies cnmf_weights gmm_clusters nmi_scale_curve pattern_quality pattern_subspace pca_scores preprocessed_patterns reference_windows scan_manifest scan_settings segmentation_map weight_boundaries
 scan_settings          scan      settings
 segmentation_map       scan      segmentation  analysis_tiling anomalies gmm_clusters pca_scores preprocessed_patterns scan_settings weight_boundaries
 tile_settings          scan|tile settings

@@ -14,6 +14,7 @@ from microstructure_assets.methods import settings as groups
 from microstructure_assets.methods.anomalies import Anomalies, mahalanobis_anomalies
 from microstructure_assets.methods.background import BackgroundCorrection, decode, encode
 from microstructure_assets.methods.boundaries import Crossings, weight_crossings
+from microstructure_assets.methods.components import principal_components
 from microstructure_assets.methods.core_references import references_with_cores
 from microstructure_assets.methods.factorization import Weights, constrained_weights
 from microstructure_assets.methods.knee import choose_components, noise_edge
@@ -21,7 +22,6 @@ from microstructure_assets.methods.mixture import Mixture, select_mixture
 from microstructure_assets.methods.noise import noise_variance
 from microstructure_assets.methods.references import References
 from microstructure_assets.methods.stitching import ArrayPatterns, Stitching, stitch
-from microstructure_assets.methods.subspace import principal_components
 from microstructure_assets.methods.tiling import Roi, analysis_tiling
 from microstructure_assets.simulation.synthesis import Twin
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.speed.benchmark import Arrays, Benchmark, Equality
 from benchmarks.speed.scans import Shape, corrected_scan
-from microstructure_assets.methods.subspace import principal_components
+from microstructure_assets.methods.components import principal_components
 
 #: p of Zhang et al., Eq. 1, as the settings have it.
 COMPONENTS = 30

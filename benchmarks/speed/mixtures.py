@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from benchmarks.speed.benchmark import Arrays, Benchmark, Equality, Side
 from benchmarks.speed.scans import Shape, corrected, twin_of
+from microstructure_assets.methods.components import principal_components
 from microstructure_assets.methods.mixture import select_mixture
 from microstructure_assets.methods.settings import MixtureSettings
-from microstructure_assets.methods.subspace import principal_components
 from microstructure_assets.methods.tiling import rois
 
 COMPONENTS = 6

@@ -1,4 +1,4 @@
-"""The scan's own assets: manifest, preprocessed patterns, quality, subspace and analysis tiling."""
+"""The scan's own assets: manifest, preprocessed patterns, quality and subspace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from microstructure_assets import progress
 from microstructure_assets.assets.lane import Maker, lane
 from microstructure_assets.assets.preprocessing import NoPatterns, Preprocessed, parts, preprocess, static_background
 from microstructure_assets.assets.views import ScanView
-from microstructure_assets.assets.writing import add_picture
 from microstructure_assets.errors import InputError
 from microstructure_assets.store.content import hash_columns, hash_json
 from microstructure_assets.store.draft import ArrayStream, Draft
@@ -170,40 +169,6 @@ def fill_pattern_subspace(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     )
 
 
-def fill_analysis_tiling(view: ScanView, drafts: Mapping[str, Draft]) -> None:
-    """The ROIs and tiles that the scan is analysed in."""
-    from microstructure_assets.methods.tiling import analysis_tiling
-
-    draft = drafts["analysis_tiling"]
-    rows, columns = view.grid_shape
-    step_y, step_x = view.steps_um
-    tiling = analysis_tiling(rows, columns, view.settings("tiling"))
-    bounds = [(tile.slot, index, roi) for tile in tiling.tiles for index, roi in enumerate(tile.rois)]
-    table = {
-        "slot": np.asarray([slot for slot, _, _ in bounds], dtype=object),
-        "roi": np.asarray([index for _, index, _ in bounds], dtype=np.int32),
-        **{
-            name: np.asarray([getattr(roi, name) for _, _, roi in bounds], dtype=np.int64)
-            for name in ("row_start", "row_stop", "column_start", "column_stop")
-        },
-    }
-    height, width = rows / tiling.n, columns / tiling.n
-    facts = {
-        "n": tiling.n,
-        "roi_count": len(bounds),
-        "tile_count": len(tiling.tiles),
-        "roi_height_points": height,
-        "roi_width_points": width,
-        "roi_height_um": height * step_y,
-        "roi_width_um": width * step_x,
-        "why": tiling.reason,
-    }
-    draft.table("tiles", table)
-    draft.document(facts)
-    draft.attributes.update(facts)
-    add_picture(draft, {"shape": np.asarray([rows, columns])}, {"tiles": table}, view.grid)
-
-
 def _pattern_stream(view: ScanView, draft: Draft, shape: tuple[int, ...]) -> ArrayStream:
     needed, free = int(np.prod(shape, dtype=np.int64)), shutil.disk_usage(draft.folder).free
     if needed * 1.05 > free:
@@ -246,7 +211,6 @@ MAKERS = (
     Maker(("scan_manifest",), fill_scan_manifest),
     Maker(("preprocessed_patterns", "pattern_quality"), fill_patterns),
     Maker(("pattern_subspace",), fill_pattern_subspace),
-    Maker(("analysis_tiling",), fill_analysis_tiling),
 )
 
 scan_lane = lane("patterns", "patterns", MAKERS)

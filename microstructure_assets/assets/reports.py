@@ -13,7 +13,8 @@ from microstructure_assets.assets.lane import Maker, lane
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.figures.gallery import DRAWERS
 from microstructure_assets.figures.render import png
-from microstructure_assets.figures.report import ArtifactRow, Fact, ScanReport, Section, Table, render_report
+from microstructure_assets.figures.report import ArtifactRow, ScanReport, Section, Table, render_report
+from microstructure_assets.figures.sentences import about, distrust, headline, summary
 from microstructure_assets.settings import settings_groups
 from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.recipes import Recipes
@@ -67,35 +68,12 @@ def collect_facts(view: ScanView) -> dict[str, Any]:
         "noise_deviation": float(np.sqrt(np.median(noise))),
         "static_background": view.read("preprocessed_patterns").attributes["static_background"],
         "tiling": view.read("analysis_tiling").document(),
+        "length_scale": view.read("nmi_scale_curve").document(),
         "band_contrast_source": view.read("pattern_quality").attributes["band_contrast_source"],
         "subspace": view.read("pattern_subspace").attributes,
         "points": int(np.prod(view.grid_shape)),
         "unit": view.grid.unit,
     }
-
-
-def headline(facts: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """Five numbers."""
-    return (
-        Fact(f"{facts['points']:,}", "points"),
-        Fact(f"{facts['regions']:,}", "regions"),
-        Fact(f"{facts['mean_diameter_um']:.3g}", "mean diameter", facts["unit"]),
-        Fact(f"{facts['area_weighted_diameter_um']:.3g}", "area-weighted diameter", facts["unit"]),
-        Fact(f"{100 * facts['trusted_share']:.1f}", "trusted points", "%"),
-    )
-
-
-def summary(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """What was found, in plain sentences."""
-    n, unit = facts["tiling"]["n"], facts["unit"]
-    return (
-        f"The map holds {facts['regions']} regions with a mean equivalent diameter of "
-        f"{facts['mean_diameter_um']:.3g} {unit} ({facts['area_weighted_diameter_um']:.3g} {unit} weighted by area).",
-        f"It was analysed in {n} × {n} regions of interest (ROIs), with {facts['clusters_mean']:.1f} clusters per ROI "
-        f"on average, found on {facts['components_mean']:.1f} principal components.",
-        f"{100 * facts['anomaly_share']:.1f} % of the points lie beyond the 95 % quantile of their cluster: 5 % of "
-        "the pure points by chance, and most of those that the beam mixes at boundaries.",
-    )
 
 
 def sections(view: ScanView, facts: Mapping[str, Any]) -> tuple[Section, ...]:
@@ -127,6 +105,18 @@ def sections(view: ScanView, facts: Mapping[str, Any]) -> tuple[Section, ...]:
             _named_regions(view),
         ),
     ]
+    parts.append(
+        Section(
+            "Length scale",
+            (
+                f"{str(facts['length_scale']['why']).capitalize()}.",
+                *_offsets(view),
+                str(facts["length_scale"]["limit"]),
+            ),
+            view.read("nmi_scale_curve").figure(),
+            "Agreement of the clusters of scores and of weights, and the number of clusters, over the tilings",
+        )
+    )
     parts += [_example(view, *item) for item in EXAMPLES]
     parts.append(
         Section(
@@ -140,6 +130,18 @@ def sections(view: ScanView, facts: Mapping[str, Any]) -> tuple[Section, ...]:
         )
     )
     return tuple(parts)
+
+
+def _offsets(view: ScanView) -> tuple[str, ...]:
+    """How the agreement around the recommended tiling changes where the grid of ROIs is shifted by half a ROI."""
+    table = view.read("nmi_scale_curve").table("offsets")
+    if not len(table["n"]):
+        return ()
+    ranges = []
+    for n in np.unique(table["n"]):
+        values = table["nmi_mean"][table["n"] == n]
+        ranges.append(f"{np.nanmin(values):.3f} to {np.nanmax(values):.3f} for n = {n}")
+    return (f"With the grid of ROIs at four places half a ROI apart the mean NMI is {', '.join(ranges)}.",)
 
 
 def _tiling_picture(view: ScanView) -> bytes:
@@ -190,47 +192,6 @@ def _example(view: ScanView, artifact: str, title: str, caption: str) -> Section
     return Section(title, (where,) if where else (), view.read(artifact, tile).figure(), f"{caption} (tile {tile})")
 
 
-def distrust(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a reader should hold back from believing, with its figure."""
-    warnings = []
-    if facts["unit"] != "µm":
-        warnings.append(
-            "The file gives no step size: lengths are in points. Set acquisition.step_x_um and acquisition.step_y_um."
-        )
-    if not facts["static_background"].startswith("the scan's"):
-        warnings.append(
-            f"Static background {facts['static_background']}. What is left of the detector's fixed pattern makes all "
-            "patterns alike; a measured one is better (acquisition.static_background)."
-        )
-    if facts["points"] < 100:
-        warnings.append(
-            f"{facts['points']} points are too few for statistics of clusters; only the grossest contrast can be found."
-        )
-    if facts["trusted_share"] < 0.95:
-        warnings.append(
-            f"{100 * (1 - facts['trusted_share']):.1f} % of the points are not trusted: mixed, dark or between regions."
-        )
-    if facts["rois_limited"]:
-        warnings.append(
-            f"In {facts['rois_limited']} of {facts['tiling']['roi_count']} ROIs the number of points "
-            "limited the number of clusters."
-        )
-    if facts["fallbacks"]:
-        warnings.append(
-            f"{facts['fallbacks']} of {facts['references']} references come from a fallback, as no window qualified."
-        )
-    if facts["residual_median"] > 1.2:
-        warnings.append(
-            f"Half of the patterns leave residuals above {facts['residual_median']:.2f} noise deviations: the "
-            "references do not hold all of the signal."
-        )
-    warnings.append(
-        "Regions are found from the likeness of patterns, without indexing: boundaries of less than about 1° may be "
-        "missed, and two touching grains of nearly equal pattern are one region."
-    )
-    return tuple(warnings)
-
-
 def provenance(view: ScanView) -> tuple[ArtifactRow, ...]:
     """A row per artifact that stands, as the fact `provenance` of the recipe has it."""
     rows = []
@@ -258,28 +219,6 @@ def raw_files(view: ScanView) -> tuple[tuple[str, str], ...]:
     digest = view.read("scan_manifest").document()["raw_files"]["hash"]
     rest = [(f"and {more:,} more, listed in the manifest", digest)] if more > 0 else []
     return tuple(rows[:RAW_FILES_SHOWN] + rest)
-
-
-def about(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Facts of the scan."""
-    grid = manifest["grid"]
-    step = (
-        "not known"
-        if facts["unit"] != "µm"
-        else f"{grid['step_x_um']:.4g} µm along x, {grid['step_y_um']:.4g} µm along y"
-    )
-    known = [
-        (
-            "file",
-            f"{manifest['format']}, {manifest['raw_files']['count']:,} files, "
-            f"{manifest['raw_files']['bytes'] / 1e6:,.1f} MB",
-        ),
-        ("grid", f"{grid['rows']} rows × {grid['columns']} columns"),
-        ("step", step),
-        ("phases", ", ".join(phase["name"] for phase in manifest.get("phases", [])) or "not given"),
-        ("noise", f"{facts['noise_deviation']:.3g} per pixel, in the intensity of the corrected patterns"),
-    ]
-    return tuple(known)
 
 
 def _largest_regions(table: Mapping[str, np.ndarray], unit: str) -> Table:

@@ -15,18 +15,19 @@ from microstructure_assets.store.draft import Draft
 
 def fill_pca_scores(view: TileView, drafts: Mapping[str, Draft]) -> None:
     """Principal components of each ROI and how many are kept."""
+    from microstructure_assets.methods.components import roi_components
     from microstructure_assets.methods.knee import choose_components, noise_edge
     from microstructure_assets.methods.noise import noise_variance
-    from microstructure_assets.methods.subspace import principal_components
 
-    scores, ratios, variances, knees, noises, edges = [], [], [], [], [], []
+    routes, scores, ratios, variances, knees, noises, edges = set(), [], [], [], [], [], []
     for roi in view.tile.rois:
         patterns, _ = view.roi_patterns(roi)
         rows, columns, pixels = patterns.shape
         noise = noise_variance(patterns, detector_shape=view.patterns.pattern_shape)
-        components = principal_components(patterns.reshape(-1, pixels), view.settings("components").component_limit)
+        components = roi_components(patterns.reshape(-1, pixels), view.settings("components"))
         edge = noise_edge(noise.point_variance, rows * columns, pixels, noise.effective_pixel_count)
         knee = choose_components(components.explained_variance, view.settings("knee"), edge=edge).count
+        routes.add(components.route)
         scores.append(components.score[:, :knee].reshape(rows, columns, knee))
         ratios.append(components.explained_variance_ratio)
         variances.append(components.explained_variance)
@@ -44,7 +45,11 @@ def fill_pca_scores(view: TileView, drafts: Mapping[str, Draft]) -> None:
             "noise_edge": np.asarray(edges, dtype=np.float64),
         },
         more_dimensions={"explained_variance": ("roi", "k_computed"), "noise_edge": ("roi",)},
-        facts={"components_mean": float(np.mean(knees)), "components_computed": int(max(len(item) for item in ratios))},
+        facts={
+            "components_mean": float(np.mean(knees)),
+            "components_computed": int(max(len(item) for item in ratios)),
+            "routes": ", ".join(sorted(routes)),
+        },
     )
 
 

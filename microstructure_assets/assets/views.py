@@ -16,14 +16,16 @@ import numpy as np
 from microstructure_assets.assets.writing import Arrays, write_coordinates, write_results
 from microstructure_assets.errors import InputError
 from microstructure_assets.figures.grid import Grid
+from microstructure_assets.rectangle import Rectangle
 from microstructure_assets.settings import settings_group
 from microstructure_assets.store.artifact import Artifact
+from microstructure_assets.store.contract import artifact_spec
 from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.names import Slot
 from microstructure_assets.store.scans import RegisteredScan
 from microstructure_assets.store.store import Overtaken, Store
-from microstructure_assets.store.tiles import Bounds, TileBounds
+from microstructure_assets.store.tiles import TileBounds
 
 BLOCK_BYTES = 64 << 20
 AREA_BYTES = 1 << 30
@@ -69,6 +71,20 @@ class ScanView:
         if not own:
             raise NotDeclared(f"settings {group}: not in the contract of {self._made}")
         return settings_group(group, own)
+
+    def pinned(self, artifact: str) -> Artifact:
+        """What an artifact is chosen from when it is first made, as it stands now.
+
+        Raises
+        ------
+        NotDeclared
+            If the contract does not name it.
+        ArtifactMissing
+            If it has not been made.
+        """
+        if all(artifact not in artifact_spec(recipe.artifact).pinned for recipe in self.recipes):
+            raise NotDeclared(f"{artifact}: not in the contract of {self._made} as what it is chosen from")
+        return self.store.read(self.scan_name, artifact)
 
     def read(self, artifact: str, tile: str | None = None) -> Artifact:
         """An input, as the recipes have it.
@@ -167,7 +183,7 @@ class StoredPatterns:
         )
         return flat.reshape(rows, columns, -1)
 
-    def read_area(self, area: Bounds, scratch: Path) -> np.ndarray:
+    def read_area(self, area: Rectangle, scratch: Path) -> np.ndarray:
         """Patterns of a rectangle that may be larger than the memory: a file in `scratch` then holds them.
 
         Raises
@@ -177,12 +193,9 @@ class StoredPatterns:
         """
         rows, columns = area.shape
         pixels = self.shape[2]
-        size = 4 * rows * columns * pixels
-        if size <= AREA_BYTES:
+        if 4 * rows * columns * pixels <= AREA_BYTES:
             return self.read(area.row_start, area.row_stop, area.column_start, area.column_stop)
-        with TemporaryFile(dir=scratch) as file:
-            _reserve(file.fileno(), size, area, scratch)
-            whole = np.memmap(file, dtype=np.float32, mode="w+", shape=(rows, columns, pixels))
+        whole = room_for_patterns((rows, columns, pixels), scratch)
         step = max(1, BLOCK_BYTES // (4 * columns * pixels))
         for start in range(0, rows, step):
             stop = min(rows, start + step)
@@ -204,7 +217,23 @@ class StoredPatterns:
             yield self.read(start, min(rows, start + step), 0, columns).reshape(-1, pixels)
 
 
-def _reserve(file: int, size: int, area: Bounds, scratch: Path) -> None:
+def room_for_patterns(shape: tuple[int, int, int], scratch: Path) -> np.ndarray:
+    """An array for patterns ``(rows, columns, pixels)`` float32: in memory, above 1 GiB in a file without a name.
+
+    Raises
+    ------
+    InputError
+        If there is no room for the file.
+    """
+    size = 4 * shape[0] * shape[1] * shape[2]
+    if size <= AREA_BYTES:
+        return np.empty(shape, dtype=np.float32)
+    with TemporaryFile(dir=scratch) as file:
+        _reserve(file.fileno(), size, shape, scratch)
+        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
+
+
+def _reserve(file: int, size: int, shape: tuple[int, int, int], scratch: Path) -> None:
     """Take the room of a file before it is written: writing to a map that the disk has no room for ends the process."""
     free = shutil.disk_usage(scratch).free
     try:
@@ -215,10 +244,10 @@ def _reserve(file: int, size: int, area: Bounds, scratch: Path) -> None:
     except OSError as error:
         cause = error
     raise InputError(
-        f"patterns of rows {area.row_start}:{area.row_stop}, columns {area.column_start}:{area.column_stop}: they take "
-        f"{size / 1e9:,.1f} GB on the disk of {scratch} while they are worked on, and {free / 1e9:,.1f} GB are free "
-        f"there{f' ({cause.strerror})' if cause else ''}; make room, take smaller ROIs (a larger tiling.n, a smaller "
-        "region), or choose another --home"
+        f"patterns of {shape[0]} × {shape[1]} points: they take {size / 1e9:,.1f} GB on the disk of {scratch} while "
+        f"they are worked on, and {free / 1e9:,.1f} GB are free there{f' ({cause.strerror})' if cause else ''}; make "
+        "room, take smaller ROIs (a larger tiling.n or scale.coarsest_tiling, a smaller region), or choose another "
+        "--home"
     ) from cause
 
 
@@ -247,7 +276,7 @@ class TileView(ScanView):
         """An input of the same tile."""
         return self.read(artifact, self.slot)
 
-    def roi_patterns(self, roi: Bounds, margin: int = 0) -> tuple[np.ndarray, tuple[slice, slice]]:
+    def roi_patterns(self, roi: Rectangle, margin: int = 0) -> tuple[np.ndarray, tuple[slice, slice]]:
         """Patterns of a ROI and so many points around it, and where the ROI lies in them.
 
         The patterns, ``(rows, columns, pixels)`` float32, are held in memory up to 1 GiB, above that in a file without

@@ -13,6 +13,7 @@ from microstructure_assets.figures.inputs import Drawer
 from microstructure_assets.figures.patterns import draw_pattern_subspace, draw_preprocessed_patterns
 from microstructure_assets.figures.quality import draw_pattern_quality
 from microstructure_assets.figures.references import draw_reference_windows
+from microstructure_assets.figures.scale_curve import draw_nmi_scale_curve
 from microstructure_assets.figures.segmentation import draw_segmentation_map
 from microstructure_assets.figures.tilings import draw_analysis_tiling
 from microstructure_assets.figures.weights import draw_cnmf_weights
@@ -22,6 +23,7 @@ DRAWERS: Mapping[str, Drawer] = MappingProxyType(
         "preprocessed_patterns": draw_preprocessed_patterns,
         "pattern_quality": draw_pattern_quality,
         "pattern_subspace": draw_pattern_subspace,
+        "nmi_scale_curve": draw_nmi_scale_curve,
         "analysis_tiling": draw_analysis_tiling,
         "pca_scores": draw_pca_scores,
         "gmm_clusters": draw_gmm_clusters,

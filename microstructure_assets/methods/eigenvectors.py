@@ -26,43 +26,6 @@ def leading_eigenvectors(matrix: np.ndarray, count: int, seed: int) -> tuple[np.
     return np.maximum(value[::-1], 0), vector[:, ::-1]
 
 
-def subspace_iteration(matrix: np.ndarray, count: int, seed: int, *, sweeps: int = 8) -> tuple[np.ndarray, np.ndarray]:
-    """Largest eigenvalues (not negative) and their vectors by block iteration, strongest first.
-
-    For spectra of a few strong directions above a bulk of noise: the strong ones are found to rounding in a few sweeps,
-    those in the bulk only roughly, where Lanczos iteration would spend its time on telling them apart.
-
-    Parameters
-    ----------
-    matrix : numpy.ndarray
-        ``(n, n)``, symmetric and positive semidefinite.
-    count : int
-        Number of vectors; as many as n solves the problem exactly.
-    seed : int
-        Of the random start.
-    sweeps : int
-        Products with the matrix.
-
-    Returns
-    -------
-    value : numpy.ndarray
-        ``(count,)`` float64.
-    vector : numpy.ndarray
-        ``(n, count)`` float64, orthonormal columns.
-    """
-    size = len(matrix)
-    if 2 * count >= size:
-        value, vector = np.linalg.eigh(matrix)
-        return np.maximum(value[::-1][:count], 0), vector[:, ::-1][:, :count]
-    basis = np.linalg.qr(np.random.default_rng(seed).standard_normal((size, count + 8)))[0]
-    single = matrix.astype(np.float32)
-    for _ in range(sweeps - 1):
-        basis = np.linalg.qr((single @ basis.astype(np.float32)).astype(np.float64))[0]
-    value, mixing = np.linalg.eigh(basis.T @ (matrix @ basis))
-    order = np.argsort(-value, kind="stable")[:count]
-    return np.maximum(value[order], 0), basis @ mixing[:, order]
-
-
 def signed(loading: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Loadings with their entry of largest absolute value positive, and the signs that were applied."""
     rows = np.arange(len(loading))

@@ -123,7 +123,7 @@ def constrained_weights(
     noise_variance: float,
     settings: FactorizationSettings,
     shape: tuple[int, int] | None = None,
-    noise_pixels: float | None = None,
+    energy: NDArray[np.float64] | None = None,
 ) -> Weights:
     """Weights of the references in each pattern, with their uncertainty and the residual.
 
@@ -144,9 +144,8 @@ def constrained_weights(
         Rows and columns of the ROI, rows × columns = n. With it, ``noise_corrected`` lets a reference take part only
         within ``reach_points`` of a point that it dominates: the beam mixes neighbours, whereas noise spreads weight
         over all references there are.
-    noise_pixels
-        For coordinates of patterns in a subspace: the pixels that hold as much noise as it does. None for patterns,
-        whose means over the pixels are taken off by ``noise_corrected``.
+    energy : (n,) float64, optional
+        From `pattern_energy`, for patterns that are weighed more than once.
 
     Returns
     -------
@@ -181,12 +180,12 @@ def constrained_weights(
     if shape is not None and shape[0] * shape[1] != n:
         raise ValueError(f"shape: found {shape}, expected rows × columns = {n} patterns")
     corrected = settings.form == "noise_corrected"
-    pixels = patterns.shape[1] if noise_pixels is None else noise_pixels
+    pixels = patterns.shape[1]
     basis = np.asarray(reference, dtype=np.float64)
-    centred = corrected and noise_pixels is None
-    if centred:
+    if corrected:
         basis = basis - basis.mean(axis=1, keepdims=True)
-    raw, projection, energy = _products(patterns, basis, zero_mean=centred)
+    raw, projection = _products(patterns, basis)
+    energy = pattern_energy(patterns, settings) if energy is None else energy
     gram = denoised_gram(raw, pixels * reference_noise) if corrected else raw
     active = np.diag(raw) > 0
     if corrected:
@@ -211,26 +210,33 @@ def constrained_weights(
     )
 
 
-def _products(
-    patterns: NDArray[np.float32], basis: NDArray[np.float64], zero_mean: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """H Hᵀ, X Hᵀ and the energy of each pattern, in one pass over the patterns; zero-mean where asked for."""
-    n, r = len(patterns), len(basis)
-    single = basis.astype(np.float32)
-    projection, energy = np.empty((n, r)), np.empty(n)
+def pattern_energy(patterns: NDArray[np.float32], settings: FactorizationSettings) -> NDArray[np.float64]:
+    """Squared length of each pattern of (n, p), without its mean in the form ``noise_corrected``; (n,)."""
+    zero_mean = settings.form == "noise_corrected"
 
-    def work(bounds: tuple[int, int]) -> None:
+    def work(bounds: tuple[int, int]) -> NDArray[np.float64]:
         block = np.asarray(patterns[slice(*bounds)], dtype=np.float32)
-        # A reference of zero mean does not see the pattern's mean.
-        projection[slice(*bounds)] = block @ single.T
-        energy[slice(*bounds)] = np.einsum("ij,ij->i", block, block, dtype=np.float64)
+        energy = np.einsum("ij,ij->i", block, block, dtype=np.float64)
         if zero_mean:
-            energy[slice(*bounds)] -= block.sum(axis=1, dtype=np.float64) ** 2 / max(1, block.shape[1])
+            energy -= block.sum(axis=1, dtype=np.float64) ** 2 / max(1, block.shape[1])
+        return energy
+
+    return np.concatenate([np.empty(0), *map_blocks(work, block_bounds(len(patterns), _BLOCK_POINTS))])
+
+
+def _products(
+    patterns: NDArray[np.float32], basis: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """H Hᵀ and X Hᵀ; where H has no mean, that of the patterns does not show."""
+    single = basis.astype(np.float32)
+
+    def work(bounds: tuple[int, int]) -> NDArray[np.float32]:
+        return np.asarray(patterns[slice(*bounds)], dtype=np.float32) @ single.T
 
     with single_blas_thread():
-        map_blocks(work, block_bounds(n, _BLOCK_POINTS))
+        parts = map_blocks(work, block_bounds(len(patterns), _BLOCK_POINTS))
     exact = single.astype(np.float64)
-    return exact @ exact.T, projection, energy
+    return exact @ exact.T, np.concatenate([np.empty((0, len(basis))), *parts])
 
 
 def _finish(
@@ -243,7 +249,7 @@ def _finish(
     allowed: NDArray[np.bool_],
     reference_noise: NDArray[np.float64],
     noise_variance: float,
-    pixels: float,
+    pixels: int,
     normalised: bool,
 ) -> Weights:
     """Residual, uncertainty and, where asked for, division by the sum."""

@@ -158,7 +158,8 @@ def fit_mixtures(regions: Sequence[Region], starts: int, seed: int) -> list[list
 
     best: dict[tuple[int, int], Fit] = {}
     for (place, index, _), fit in zip(jobs, map_blocks(begin, jobs), strict=True):
-        if (place, index) not in best or fit.log_likelihood > best[place, index].log_likelihood:
+        known = best.get((place, index))
+        if known is None or not fit.log_likelihood <= known.log_likelihood:
             best[place, index] = fit
     order = sorted(best, key=lambda job: -cost(job))
     finished = map_blocks(lambda job: _finish(regions[job[0]].score, best[job], regularisation[job[0]]), order)

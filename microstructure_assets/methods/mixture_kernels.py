@@ -16,6 +16,29 @@ FULL, TIED, DIAGONAL, SPHERICAL = 0, 1, 2, 3
 _LOG_TWO_PI = math.log(2.0 * math.pi)
 _BLOCK_POINTS = 64
 _NOTHING = -45.0  # The exponential of less does not change a sum of at least one, whatever the number of terms.
+_LEAST_SHARE = 2e-9  # Moves nothing that counts.
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _exponential(value: float) -> float:
+    """Exponential of a number from -45 to 0 within 1e-12; 0 below.
+
+    The library's cannot be called for several points at a time; this one can, and its loop takes a fifth of the time.
+    It is a Taylor polynomial of a 1,024th of the number, squared ten times.
+    """
+    small = max(value, _NOTHING) * (1.0 / 1024.0)
+    power = 1.0 / 40320.0
+    power = power * small + 1.0 / 5040.0
+    power = power * small + 1.0 / 720.0
+    power = power * small + 1.0 / 120.0
+    power = power * small + 1.0 / 24.0
+    power = power * small + 1.0 / 6.0
+    power = power * small + 0.5
+    power = power * small + 1.0
+    power = power * small + 1.0
+    for _ in range(10):
+        power *= power
+    return power if value > _NOTHING else 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -109,7 +132,30 @@ def hard_parameters(
 
 
 @njit(cache=True, nogil=True)
-def _log_densities(
+def _squared_distances(
+    block: NDArray, mean: NDArray, inverse: NDArray, diagonal: bool, squared: NDArray, room: NDArray
+) -> None:
+    """Squared Mahalanobis distances of a block's points (d, block) to one component; `room` is overwritten."""
+    for j in range(_BLOCK_POINTS):
+        squared[j] = 0.0
+    for row in range(block.shape[0]):
+        if diagonal:
+            factor, centre = inverse[row, row], mean[row]
+            for j in range(_BLOCK_POINTS):
+                squared[j] += (factor * (block[row, j] - centre)) ** 2
+            continue
+        for j in range(_BLOCK_POINTS):
+            room[j] = 0.0
+        for column in range(row + 1):
+            factor, centre = inverse[row, column], mean[column]
+            for j in range(_BLOCK_POINTS):
+                room[j] += factor * (block[column, j] - centre)
+        for j in range(_BLOCK_POINTS):
+            squared[j] += room[j] * room[j]
+
+
+@njit(cache=True, nogil=True)
+def _shares(
     score: NDArray,
     start: int,
     stop: int,
@@ -117,10 +163,9 @@ def _log_densities(
     inverse: NDArray,
     constant: NDArray,
     diagonal: bool,
-    density: NDArray,
-    total: NDArray,
-) -> None:
-    """Log of weight times density of each component at points ``start`` to ``stop - 1`` and the log of their sum.
+    share: NDArray,
+) -> float:
+    """Share of each component at points ``start`` to ``stop - 1``; return the sum of their log-likelihoods.
 
     Parameters
     ----------
@@ -128,43 +173,42 @@ def _log_densities(
         Points (n, d), means (K, d), inverse Cholesky factors (K, d, d), logs of the densities at the means (K,).
     diagonal
         Whether the factors are diagonal.
-    density, total
-        Results (K, block) and (block,): points lie along memory, so that the loops over them vectorise.
+    share
+        Results (K, block): points lie along memory and blocks are whole, so that the loops over them vectorise.
     """
     clusters, d = mean.shape
-    points = stop - start
-    block, value = np.empty((d, points)), np.empty(points)
+    block, squared, room = np.zeros((d, _BLOCK_POINTS)), np.empty(_BLOCK_POINTS), np.empty(_BLOCK_POINTS)
+    largest, total = np.full(_BLOCK_POINTS, -np.inf), np.zeros(_BLOCK_POINTS)
     for row in range(d):
-        for j in range(points):
+        for j in range(stop - start):
             block[row, j] = score[start + j, row]
-    for j in range(points):
-        total[j] = -np.inf
     for k in range(clusters):
-        for j in range(points):
-            density[k, j] = 0.0
-        for row in range(d):
-            if diagonal:
-                factor, centre = inverse[k, row, row], mean[k, row]
-                for j in range(points):
-                    density[k, j] += (factor * (block[row, j] - centre)) ** 2
-                continue
-            for j in range(points):
-                value[j] = 0.0
-            for column in range(row + 1):
-                factor, centre = inverse[k, row, column], mean[k, column]
-                for j in range(points):
-                    value[j] += factor * (block[column, j] - centre)
-            for j in range(points):
-                density[k, j] += value[j] * value[j]
-        for j in range(points):
-            density[k, j] = constant[k] - 0.5 * density[k, j]
-            total[j] = max(total[j], density[k, j])
-    for j in range(points):
-        largest, sum_of = total[j], 0.0
-        for k in range(clusters):
-            if density[k, j] - largest > _NOTHING:
-                sum_of += math.exp(density[k, j] - largest)
-        total[j] = largest + math.log(sum_of)
+        _squared_distances(block, mean[k], inverse[k], diagonal, squared, room)
+        for j in range(_BLOCK_POINTS):
+            density = constant[k] - 0.5 * squared[j]
+            share[k, j] = density
+            largest[j] = max(largest[j], density)
+    for k in range(clusters):
+        nearest = -np.inf
+        for j in range(_BLOCK_POINTS):
+            share[k, j] -= largest[j]
+            nearest = max(nearest, share[k, j])
+        if nearest <= _NOTHING:  # neighbouring points lie in few grains
+            share[k] = 0.0
+            continue
+        for j in range(_BLOCK_POINTS):
+            part = _exponential(share[k, j])
+            share[k, j] = part
+            total[j] += part
+    likelihood = 0.0
+    for j in range(stop - start):
+        likelihood += largest[j] + math.log(total[j])
+    for j in range(_BLOCK_POINTS):
+        total[j] = 1.0 / total[j]
+    for k in range(clusters):
+        for j in range(_BLOCK_POINTS):
+            share[k, j] *= total[j]
+    return likelihood
 
 
 @njit(cache=True, nogil=True)
@@ -181,8 +225,7 @@ def _accumulate(
     start: int,
     stop: int,
     mean: NDArray,
-    density: NDArray,
-    total: NDArray,
+    share: NDArray,
     diagonal: bool,
     count: NDArray,
     shift: NDArray,
@@ -192,15 +235,15 @@ def _accumulate(
     clusters, d = mean.shape
     for k in range(clusters):
         for j in range(stop - start):
-            if density[k, j] - total[j] < -20.0:  # a share below 2e-9 moves nothing that counts
+            own = share[k, j]
+            if own < _LEAST_SHARE:
                 continue
-            share = math.exp(density[k, j] - total[j])
-            count[k] += share
+            count[k] += own
             for row in range(d):
                 difference = score[start + j, row] - mean[k, row]
-                shift[k, row] += share * difference
+                shift[k, row] += own * difference
                 for column in range(row if diagonal else 0, row + 1):
-                    scatter[k, row, column] += share * difference * (score[start + j, column] - mean[k, column])
+                    scatter[k, row, column] += own * difference * (score[start + j, column] - mean[k, column])
 
 
 @njit(cache=True, nogil=True)
@@ -224,7 +267,7 @@ def expectation_maximisation(
     diagonal = form in (DIAGONAL, SPHERICAL)
     inverse = np.zeros((clusters, d, d))
     constant = np.empty(clusters)
-    density, total = np.empty((clusters, _BLOCK_POINTS)), np.empty(_BLOCK_POINTS)
+    share = np.empty((clusters, _BLOCK_POINTS))
     count = np.empty(clusters)
     shift = np.empty((clusters, d))
     scatter = np.empty((clusters, d, d))
@@ -237,10 +280,8 @@ def expectation_maximisation(
         likelihood = 0.0
         for start in range(0, n, _BLOCK_POINTS):
             stop = min(n, start + _BLOCK_POINTS)
-            _log_densities(score, start, stop, mean, inverse, constant, diagonal, density, total)
-            for j in range(stop - start):
-                likelihood += total[j]
-            _accumulate(score, start, stop, mean, density, total, diagonal, count, shift, scatter)
+            likelihood += _shares(score, start, stop, mean, inverse, constant, diagonal, share)
+            _accumulate(score, start, stop, mean, share, diagonal, count, shift, scatter)
         if iteration == iterations or likelihood - last < tolerance * n:
             return likelihood
         last = likelihood
@@ -267,15 +308,15 @@ def responsibilities(
     clusters = weight.shape[0]
     inverse = np.zeros((clusters, d, d))
     constant = np.empty(clusters)
-    density, total = np.empty((clusters, _BLOCK_POINTS)), np.empty(_BLOCK_POINTS)
+    block = np.empty((clusters, _BLOCK_POINTS))
     _constants(weight, covariance, inverse, constant)
     for start in range(0, n, _BLOCK_POINTS):
         stop = min(n, start + _BLOCK_POINTS)
-        _log_densities(score, start, stop, mean, inverse, constant, form in (DIAGONAL, SPHERICAL), density, total)
+        _shares(score, start, stop, mean, inverse, constant, form in (DIAGONAL, SPHERICAL), block)
         for j in range(stop - start):
             winner = 0
             for k in range(clusters):
-                share[start + j, k] = math.exp(density[k, j] - total[j])
-                if density[k, j] > density[winner, j]:
+                share[start + j, k] = block[k, j]
+                if block[k, j] > block[winner, j]:
                     winner = k
             label[start + j] = winner

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from microstructure_assets.methods.parallel import in_waves
 
+_SUMMED_POINTS = 64
+
 
 def gram_matrix(
     points: int, blocks: Sequence[tuple[int, int]], read: Callable[[tuple[int, int]], NDArray[np.float32]]
@@ -37,6 +39,14 @@ def gram_matrix(
     for part in in_waves(product, blocks):
         total += part
     return total
+
+
+def column_mean(patterns: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean pattern ``(p,)`` float64 of (n, p): float32 sums over a few patterns, float64 over those."""
+    total = np.zeros(patterns.shape[1])
+    for start in range(0, len(patterns), _SUMMED_POINTS):
+        total += patterns[start : start + _SUMMED_POINTS].sum(axis=0)
+    return total / len(patterns)
 
 
 def window_sum(value: NDArray) -> NDArray[np.float64]:

@@ -166,7 +166,6 @@ def equivalent_clusters(
     clusters: int,
     noise_variance: float,
     tolerance: float,
-    noise_pixels: float | None = None,
 ) -> NDArray[np.int32]:
     """First cluster of those whose mean patterns differ by no more than a factor and the noise.
 
@@ -187,21 +186,17 @@ def equivalent_clusters(
         Noise variance per pixel of a pattern.
     tolerance
         Of 1 - ρ².
-    noise_pixels
-        For coordinates of patterns in a subspace: the pixels that hold as much noise as it does. None for patterns,
-        whose means over the pixels are taken off.
 
     Returns
     -------
     (K,) int32
     """
-    pixels = flat.shape[1] if noise_pixels is None else noise_pixels
+    pixels = flat.shape[1]
     size = np.bincount(label[label >= 0], minlength=clusters)
     mean = np.zeros((clusters, flat.shape[1]))
     for k in np.flatnonzero(size):
         mean[k] = mean_pattern(flat, np.flatnonzero(label == k))
-    if noise_pixels is None:
-        mean -= mean.mean(axis=1, keepdims=True)
+    mean -= mean.mean(axis=1, keepdims=True)
     gram = mean @ mean.T
     noise = noise_variance * pixels / np.maximum(size, 1)
     signal = np.diag(gram) - noise
@@ -225,7 +220,6 @@ def reference_windows(
     mahalanobis_squared: NDArray,
     settings: ReferencesSettings,
     noise_variance: float,
-    noise_pixels: float | None = None,
 ) -> References:
     """Reference pattern of each cluster of a ROI.
 
@@ -244,8 +238,6 @@ def reference_windows(
         still reported.
     noise_variance
         Noise variance per pixel of a single pattern [intensity²].
-    noise_pixels
-        For coordinates of patterns in a subspace, as `equivalent_clusters` takes it.
 
     Returns
     -------
@@ -276,7 +268,7 @@ def reference_windows(
     group = np.arange(clusters, dtype=np.int32)
     if settings.method == "denoised":
         tolerance = settings.equivalence_tolerance
-        group = equivalent_clusters(flat, label.ravel(), clusters, noise_variance, tolerance, noise_pixels)
+        group = equivalent_clusters(flat, label.ravel(), clusters, noise_variance, tolerance)
     found = References(
         pattern=np.zeros((clusters, flat.shape[1]), dtype=np.float32),
         row=np.full(clusters, -1, dtype=np.int32),

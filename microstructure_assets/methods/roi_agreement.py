@@ -24,21 +24,13 @@ from microstructure_assets.methods.agreement import (
     toroidal_shift_null,
 )
 from microstructure_assets.methods.anomalies import pooled_distances
-from microstructure_assets.methods.factorization import constrained_weights
+from microstructure_assets.methods.components import roi_components
+from microstructure_assets.methods.factorization import constrained_weights, pattern_energy
 from microstructure_assets.methods.knee import choose_components, noise_edge
-from microstructure_assets.methods.mixture import choose, measure
-from microstructure_assets.methods.mixture_fits import (
-    Fit,
-    Region,
-    best_single,
-    candidates_of,
-    fit_mixtures,
-    responsibilities,
-    single_candidates,
-)
 from microstructure_assets.methods.noise import NoiseEstimate
 from microstructure_assets.methods.parallel import map_blocks
 from microstructure_assets.methods.references import reference_windows
+from microstructure_assets.methods.roi_clusters import CappedClusters, ClusterTask, capped_clusters
 from microstructure_assets.methods.settings import (
     AnomaliesSettings,
     ComponentsSettings,
@@ -48,12 +40,9 @@ from microstructure_assets.methods.settings import (
     ReferencesSettings,
     ScaleSettings,
 )
-from microstructure_assets.methods.subspace import principal_components
 
 #: K_max of the curves.
 CLUSTER_CAPS = (5, 10, 20, 40)
-#: Candidates above 20 clusters; neighbours up there differ by less than two starts of one K do.
-MANY_CLUSTERS = (22, 24, 26, 29, 32, 36, 40)
 
 
 @dataclass(frozen=True)
@@ -71,28 +60,27 @@ class WorkflowSettings:
 
 @dataclass(frozen=True)
 class RoiPatterns:
-    """Patterns of a ROI, or their coordinates in a subspace.
+    """Patterns of a ROI.
 
     Attributes
     ----------
-    value : (rows, columns, d) float32
+    value : (rows, columns, p) float32
         [intensity]
     noise : NoiseEstimate
-    pixel_count : int
-        Pixels of a pattern.
-    noise_pixels : float or None
-        None for patterns; for coordinates, the pixels that hold as much noise as they do.
     """
 
     value: NDArray[np.float32]
     noise: NoiseEstimate
-    pixel_count: int
-    noise_pixels: float | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self.value.shape[0], self.value.shape[1]
+
+    @property
+    def flat(self) -> NDArray[np.float32]:
+        """Patterns point by point, ``(n, p)``."""
+        return self.value.reshape(-1, self.value.shape[2])
 
 
 @dataclass(frozen=True)
@@ -107,7 +95,11 @@ class Agreement:
         Components kept.
     clusters_scores, clusters_weights : int
     nmi, ami, nmi_null : float
-        Normalised and adjusted mutual information, and the former after toroidal shifts of the weights' clusters.
+        Normalised and adjusted mutual information, and the former after toroidal shifts of the weights' clusters; NaN
+        where either side is one cluster.
+    clusters_fixed_points, nmi_fixed_points : float
+        The same workflow with as many points clustered in every ROI (``scale.control_points``); NaN for the caps not in
+        force and for smaller ROIs.
     """
 
     cap: int
@@ -117,24 +109,25 @@ class Agreement:
     nmi: float
     ami: float
     nmi_null: float
+    clusters_fixed_points: float
+    nmi_fixed_points: float
 
 
 @dataclass(frozen=True)
-class _Task:
-    """Points of a ROI to be clustered: coordinates, least variance of a cluster, range of K."""
+class _Scored:
+    """A ROI, the scores of its points ``(n, k)`` and the energies of their patterns ``(n,)``."""
 
+    roi: RoiPatterns
     score: NDArray[np.float64]
-    floor: float
-    fewest: int
-    most: int
+    energy: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Clusters:
-    """Clusters of one ROI under each cap, and the label of every point by number of clusters."""
+class _Sides:
+    """Clusters of the scores and of the weights of one ROI under each cap, and the points they were fitted to."""
 
-    count: dict[int, int]
-    label: dict[int, NDArray[np.int64]]
+    label: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]
+    places: NDArray[np.intp] | slice
 
 
 def agreements(rois: Sequence[RoiPatterns], settings: WorkflowSettings) -> list[list[Agreement]]:
@@ -159,117 +152,102 @@ def agreements(rois: Sequence[RoiPatterns], settings: WorkflowSettings) -> list[
     Gaussians shrinks onto points of no extent and splits what lies between. With the variance of the weights' noise
     added to every component the two clusterings are made under the same noise.
     """
-    scores = map_blocks(lambda roi: _scores(roi, settings), rois)
-    first = _clusters([_Task(score, 0.0, 1, max(CLUSTER_CAPS)) for score in scores], settings)
-    jobs = [(place, count) for place, found in enumerate(first) for count in found.label]
-    weighted = map_blocks(
-        lambda job: _weights(rois[job[0]], scores[job[0]], first[job[0]].label[job[1]], settings), jobs
-    )
-    by_job = dict(zip(jobs, _clusters(_tasks_of_weights(jobs, weighted, first, settings.scale), settings), strict=True))
+    scored = map_blocks(lambda roi: _scored(roi, settings), rois)
+    sides = _both_sides(scored, settings, CLUSTER_CAPS, settings.scale.fitted_points)
+    in_force, most = settings.scale.cluster_cap, settings.scale.control_points
+    large = [place for place, one in enumerate(scored) if len(one.score) >= most]
+    controls = _both_sides([scored[place] for place in large], settings, (in_force,), most)
+    control = dict(zip(large, controls, strict=True))
     return map_blocks(
         lambda place: [
-            _agreement(
-                cap, scores[place].shape[1], rois[place].shape, first[place], by_job[place, first[place].count[cap]]
-            )
+            _agreement(cap, scored[place], sides[place], control.get(place) if cap == in_force else None)
             for cap in CLUSTER_CAPS
         ],
         range(len(rois)),
     )
 
 
+def _scored(roi: RoiPatterns, settings: WorkflowSettings) -> _Scored:
+    return _Scored(roi, _scores(roi, settings), pattern_energy(roi.flat, settings.factorization))
+
+
+def _both_sides(
+    rois: Sequence[_Scored], settings: WorkflowSettings, caps: tuple[int, ...], fitted_points: int
+) -> list[_Sides]:
+    """Clusters of the scores of each ROI, and of the weights that follow from each of their numbers."""
+    tasks = [ClusterTask(roi.score, 0.0, 1, caps, fitted_points) for roi in rois]
+    first = capped_clusters(tasks, settings.mixture, settings.scale.starts)
+    jobs = [(place, count) for place, found in enumerate(first) for count in found.label]
+    weighted = map_blocks(lambda job: _weights(rois[job[0]], first[job[0]].label[job[1]], settings), jobs)
+    follow = [
+        _task_of_weights(weight, noise, count, first[place], settings.scale, fitted_points)
+        for (place, count), (weight, noise) in zip(jobs, weighted, strict=True)
+    ]
+    second = dict(zip(jobs, capped_clusters(follow, settings.mixture, settings.scale.starts), strict=True))
+    return [
+        _Sides(
+            {cap: _pair(found, second[place, count], cap) for cap, count in found.count.items()}, tasks[place].places
+        )
+        for place, found in enumerate(first)
+    ]
+
+
+def _task_of_weights(
+    weight: NDArray[np.float64],
+    noise: float,
+    count: int,
+    first: CappedClusters,
+    settings: ScaleSettings,
+    fitted_points: int,
+) -> ClusterTask:
+    """Weights to be clustered under the caps that gave the scores this number of clusters, or into as many."""
+    floor = noise if settings.clusters_of_weights == "noise_floor" else 0.0
+    caps = tuple(cap for cap, own in first.count.items() if own == count)
+    if settings.clusters_of_weights == "scores":
+        return ClusterTask(weight, floor, count, (count,), fitted_points)
+    return ClusterTask(weight, floor, 1, caps, fitted_points)
+
+
+def _pair(first: CappedClusters, second: CappedClusters, cap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    count = first.count[cap]
+    own = second.count[cap] if cap in second.count else second.count[count]
+    return first.label[count], second.label[own]
+
+
 def _scores(roi: RoiPatterns, settings: WorkflowSettings) -> NDArray[np.float64]:
-    points = roi.shape[0] * roi.shape[1]
-    limit = settings.components.component_limit
-    if settings.knee.method == "noise_edge":
-        limit = min(limit, settings.knee.maximum + 1)
-    parts = principal_components(roi.value.reshape(points, -1), limit)
-    edge = noise_edge(roi.noise.point_variance, points, roi.pixel_count, roi.noise.effective_pixel_count)
+    points, pixels = roi.shape[0] * roi.shape[1], roi.value.shape[2]
+    # One more than are kept tells whether the maximum cut them off; the paper's knee depends on their number.
+    limit = settings.knee.maximum + 1 if settings.knee.method == "noise_edge" else None
+    parts = roi_components(roi.flat, settings.components, limit)
+    edge = noise_edge(roi.noise.point_variance, points, pixels, roi.noise.effective_pixel_count)
     kept = choose_components(parts.explained_variance, settings.knee, edge=edge).count
     return np.ascontiguousarray(parts.score[:, :kept], dtype=np.float64)
 
 
-def _tasks_of_weights(
-    jobs: Sequence[tuple[int, int]],
-    weighted: Sequence[tuple[NDArray[np.float64], float]],
-    first: Sequence[_Clusters],
-    settings: ScaleSettings,
-) -> list[_Task]:
-    """The weights that follow from each number of clusters of each ROI, up to the largest cap that it stands for."""
-    tasks = []
-    for (place, count), (weight, noise) in zip(jobs, weighted, strict=True):
-        floor = noise if settings.clusters_of_weights == "noise_floor" else 0.0
-        most = max(cap for cap, own in first[place].count.items() if own == count)
-        fixed = settings.clusters_of_weights == "scores"
-        tasks.append(_Task(weight, floor, count if fixed else 1, count if fixed else most))
-    return tasks
-
-
-def _clusters(tasks: Sequence[_Task], settings: WorkflowSettings) -> list[_Clusters]:
-    """Clusters of every ROI under every cap."""
-    sampled = [_sample(task.score, settings.scale.fitted_points) for task in tasks]
-    regions, singles = [], []
-    for task, score in zip(tasks, sampled, strict=True):
-        n, d = score.shape
-        asked = settings.mixture.model_copy(update={"minimum_clusters": task.fewest, "maximum_clusters": task.most})
-        candidates = candidates_of(n, d, len(np.unique(score, axis=0)), asked)[0]
-        several = [item for item in candidates if 1 < item[0] <= 20 or item[0] in (*MANY_CLUSTERS, task.fewest)]
-        regions.append(Region(score, several, task.floor))
-        singles.append(Region(score, single_candidates(n, d, settings.mixture.points_per_parameter), task.floor))
-    fits = fit_mixtures(regions, settings.scale.starts, settings.mixture.seed)
-    lone = fit_mixtures(singles, 1, 0)
-    return map_blocks(
-        lambda index: _choose(tasks[index], sampled[index], lone[index], fits[index], settings.mixture),
-        range(len(tasks)),
-    )
-
-
-def _choose(
-    task: _Task,
-    sampled: NDArray[np.float64],
-    lone: Sequence[Fit],
-    several: Sequence[Fit],
-    settings: MixtureSettings,
-) -> _Clusters:
-    n, d = sampled.shape
-    single = best_single(lone, n, d)
-    one = not several or (task.fewest == 1 and not settings.criterion.startswith("paper"))
-    fits = [single, *([single] if one else []), *several]
-    shares = [responsibilities(sampled, fit) for fit in fits]
-    measured = measure(sampled, fits, shares, settings, silhouette=settings.criterion.startswith("paper"))
-    count, label = {}, {}
-    for cap in CLUSTER_CAPS:
-        chosen = choose(measured, settings, n * d, cap)[0]
-        own = len(fits[chosen].weight)
-        count[cap] = own
-        if own not in label:
-            whole = len(task.score) == n
-            label[own] = shares[chosen][1] if whole else responsibilities(task.score, fits[chosen])[1]
-    return _Clusters(count, label)
-
-
 def _weights(
-    roi: RoiPatterns, score: NDArray[np.float64], label: NDArray[np.int64], settings: WorkflowSettings
+    scored: _Scored, label: NDArray[np.int64], settings: WorkflowSettings
 ) -> tuple[NDArray[np.float64], float]:
-    """Coordinates of the weights in the plane of constant sum, ``(n, r - 1)``, and the variance of their noise."""
-    points, noise = roi.shape[0] * roi.shape[1], roi.noise.variance
-    squared = pooled_distances(score, label, settings.anomalies.core)
+    """Weights as coordinates to be clustered, ``(n, r - 1)`` where their sum is constant, and their noise variance."""
+    roi, noise = scored.roi, scored.roi.noise.variance
+    squared = pooled_distances(scored.score, label, settings.anomalies.core)
     found = reference_windows(
-        roi.value, label.reshape(roi.shape), squared.reshape(roi.shape), settings.references, noise, roi.noise_pixels
+        roi.value, label.reshape(roi.shape), squared.reshape(roi.shape), settings.references, noise
     )
-    patterns = roi.value.reshape(points, -1)
     weights = constrained_weights(
-        patterns,
+        roi.flat,
         found.pattern,
         found.noise_variance,
         noise,
         settings.factorization,
         roi.shape,
-        roi.noise_pixels,
+        scored.energy,
     )
     used = np.flatnonzero(weights.weight.max(axis=0, initial=0.0) > 0)
     deviation = weights.weight_std[weights.weight_std > 0]
     floor = float(np.median(deviation)) ** 2 if deviation.size else 0.0
-    return _in_plane(weights.weight[:, used].astype(np.float64)), floor
+    weight = np.ascontiguousarray(weights.weight[:, used], dtype=np.float64)
+    free_sum = settings.factorization.form == "paper" and len(used) > 0
+    return weight if free_sum else _in_plane(weight), floor
 
 
 def _in_plane(weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -282,22 +260,26 @@ def _in_plane(weight: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.ascontiguousarray(weight @ helmert(references).T)
 
 
-def _sample(score: NDArray[np.float64], most: int) -> NDArray[np.float64]:
-    if len(score) <= most:
-        return score
-    return np.ascontiguousarray(score[np.arange(most) * len(score) // most])
-
-
-def _agreement(cap: int, components: int, shape: tuple[int, int], first: _Clusters, second: _Clusters) -> Agreement:
-    a, b = first.label[first.count[cap]], second.label[second.count[cap]]
-    counts = len(np.unique(a)), len(np.unique(b))
-    if min(counts) < 2:
-        return Agreement(cap, components, *counts, np.nan, np.nan, np.nan)
+def _agreement(cap: int, scored: _Scored, sides: _Sides, control: _Sides | None) -> Agreement:
+    first, second = sides.label[cap]
+    shape = scored.roi.shape
+    counts = _count(first), _count(second)
+    several = min(counts) > 1
+    fixed = (np.nan, np.nan)
+    if control is not None:
+        a, b = (side[control.places] for side in control.label[cap])
+        fixed = (float(_count(a)), normalised_mutual_information(a, b) if min(_count(a), _count(b)) > 1 else np.nan)
     return Agreement(
         cap,
-        components,
+        scored.score.shape[1],
         *counts,
-        normalised_mutual_information(a, b),
-        adjusted_mutual_information(a, b),
-        toroidal_shift_null(a, b, shape, half_shifts(shape)),
+        nmi=normalised_mutual_information(first, second) if several else np.nan,
+        ami=adjusted_mutual_information(first, second) if several else np.nan,
+        nmi_null=toroidal_shift_null(first, second, shape, half_shifts(shape)) if several else np.nan,
+        clusters_fixed_points=fixed[0],
+        nmi_fixed_points=fixed[1],
     )
+
+
+def _count(label: NDArray[np.int64]) -> int:
+    return len(np.unique(label))

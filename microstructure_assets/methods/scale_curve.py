@@ -8,24 +8,28 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods.binning import PatternBlocks
-from microstructure_assets.methods.local_subspace import LocalSubspaces, Rectangle
-from microstructure_assets.methods.parallel import map_blocks
+from microstructure_assets.methods.noise import noise_variance
+from microstructure_assets.methods.parallel import block_bounds, map_blocks, single_blas_thread
 from microstructure_assets.methods.roi_agreement import Agreement, RoiPatterns, WorkflowSettings, agreements
 from microstructure_assets.methods.settings import ScaleSettings
 from microstructure_assets.methods.tiling import bounds
+from microstructure_assets.rectangle import Rectangle
 
-BAND_BYTES = 256 << 20
-#: Points whose coordinates are worked on at once.
-BAND_POINTS = 40_000
+#: Patterns of ROIs that are worked on together.
+BAND_BYTES = 512 << 20
+# Small enough to stay in the cache between reading and handing out.
+_STRIP_BYTES = 4 << 20
 
 Table = dict[str, NDArray]
+Allocate = Callable[[tuple[int, int, int]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -68,72 +72,69 @@ def curve_tilings(rows: int, columns: int, settings: ScaleSettings) -> Tilings:
     )
 
 
-def tiling_agreements(
-    patterns: PatternBlocks,
-    subspaces: LocalSubspaces,
-    n: int,
-    settings: WorkflowSettings,
-    offset: tuple[float, float] = (0.0, 0.0),
-    done: Callable[[int], None] | None = None,
-) -> Table:
-    """Agreement in every ROI of one tiling.
+@dataclass(frozen=True)
+class Band:
+    """ROIs of one tiling that are worked on together: whole rows of them, or a part of one row.
+
+    Attributes
+    ----------
+    n : int
+        Tiling: ROIs along each axis.
+    offset : (float, float)
+        Shift of the grid of ROIs in ROI sizes along y and x.
+    rois : tuple of (int, Rectangle)
+        Number, row-major in the tiling, and place.
+    """
+
+    n: int
+    offset: tuple[float, float]
+    rois: tuple[tuple[int, Rectangle], ...]
+
+    @property
+    def points(self) -> int:
+        """Points of all ROIs."""
+        return sum(roi.points for _, roi in self.rois)
+
+
+def tiling_bands(
+    shape: tuple[int, int, int], n: int, offset: tuple[float, float] = (0.0, 0.0), *, memory_bytes: int = BAND_BYTES
+) -> list[Band]:
+    """The ROIs of a tiling in bands whose patterns fit in memory together.
 
     Parameters
     ----------
-    patterns
-        Preprocessed patterns of the scan, read in bands of ROIs.
-    subspaces
-        Of the same scan; ROIs of more than ``scale.exact_points`` points are worked on in their coordinates.
+    shape
+        Rows, columns and pixels of the scan.
     n
         ROIs along each axis.
-    settings
-        Of the workflow.
     offset
-        Shift of the grid of ROIs in ROI sizes along y and x, 0 to 1; ROIs that the edge of the scan would cut are left
-        out.
-    done
-        Told how many points are done, after each band.
-
-    Returns
-    -------
-    dict of ndarray
-        A row per ROI and cap: ``n, k_max, roi, row_start, row_stop, column_start, column_stop, points, row, column``
-        (centre [points]), ``components, clusters_scores, clusters_weights, nmi, ami, nmi_null, exact`` (1 where the
-        patterns themselves were used).
+        Shift of the grid in ROI sizes along y and x, 0 to 1; ROIs that the edge of the scan would cut are left out.
+    memory_bytes
+        Of the patterns of a band. A single ROI that needs more is a band of its own.
     """
-    columns: dict[str, list[float]] = {}
-    for band in _bands(_rois(subspaces.shape, n, offset), settings.scale.exact_points, subspaces.pixel_count):
-        found = agreements(_patterns_of(patterns, subspaces, band, settings.scale.exact_points), settings)
-        for (index, roi), caps in zip(band, found, strict=True):
-            for agreement in caps:
-                for name, value in _row(n, index, roi, agreement, settings.scale.exact_points).items():
-                    columns.setdefault(name, []).append(value)
-        if done is not None:
-            done(sum(roi.shape[0] * roi.shape[1] for _, roi in band))
-    return {name: np.asarray(values) for name, values in columns.items()}
+    rows, columns, pixels = shape
+    found: list[list[tuple[int, Rectangle]]] = []
+    most = memory_bytes // (4 * pixels)
+    for _, members in groupby(_rois((rows, columns), n, offset), key=lambda item: item[1].row_start):
+        line = list(members)
+        parts = _packed([[item] for item in line], most) if _points(line) > most else [line]
+        found += parts
+    return [Band(n, offset, tuple(part)) for part in _packed(found, most)]
 
 
-def _row(n: int, index: int, roi: Rectangle, found: Agreement, exact_points: int) -> dict[str, float]:
-    points = roi.shape[0] * roi.shape[1]
-    return {
-        "n": n,
-        "k_max": found.cap,
-        "roi": index,
-        "row_start": roi.row_start,
-        "row_stop": roi.row_stop,
-        "column_start": roi.column_start,
-        "column_stop": roi.column_stop,
-        "points": points,
-        "row": (roi.row_start + roi.row_stop) / 2,
-        "column": (roi.column_start + roi.column_stop) / 2,
-        "components": found.components,
-        "clusters_scores": found.clusters_scores,
-        "clusters_weights": found.clusters_weights,
-        "nmi": found.nmi,
-        "ami": found.ami,
-        "nmi_null": found.nmi_null,
-        "exact": int(points <= exact_points),
-    }
+def _packed(parts: Sequence[list[tuple[int, Rectangle]]], most: int) -> list[list[tuple[int, Rectangle]]]:
+    """Neighbouring parts put together while they hold no more than so many points."""
+    packed: list[list[tuple[int, Rectangle]]] = []
+    for part in parts:
+        if packed and _points(packed[-1]) + _points(part) <= most:
+            packed[-1] = packed[-1] + part
+        else:
+            packed.append(list(part))
+    return packed
+
+
+def _points(rois: Sequence[tuple[int, Rectangle]]) -> int:
+    return sum(roi.points for _, roi in rois)
 
 
 def _rois(shape: tuple[int, int], n: int, offset: tuple[float, float]) -> list[tuple[int, Rectangle]]:
@@ -144,38 +145,87 @@ def _rois(shape: tuple[int, int], n: int, offset: tuple[float, float]) -> list[t
     return [(i * n + j, Rectangle(*(int(edge) for edge in (y[i], y[i + 1], x[j], x[j + 1])))) for i, j in places]
 
 
-def _bands(rois: list[tuple[int, Rectangle]], exact_points: int, pixels: int) -> Iterator[list[tuple[int, Rectangle]]]:
-    """ROIs in groups that fit in memory together: whole rows of ROIs, so that the patterns are read once."""
-    band: list[tuple[int, Rectangle]] = []
-    for place, (index, roi) in enumerate(rois):
-        band.append((index, roi))
-        row_ends = place + 1 == len(rois) or rois[place + 1][1].row_start != roi.row_start
-        points = sum(item.shape[0] * item.shape[1] for _, item in band)
-        exact = roi.shape[0] * roi.shape[1] <= exact_points
-        full = 2 * 4 * points * pixels > BAND_BYTES if exact else 2 * points > BAND_POINTS
-        if row_ends and (full or place + 1 == len(rois)):
-            yield band
-            band = []
-    if band:
-        yield band
+def band_agreements(
+    patterns: PatternBlocks, band: Band, settings: WorkflowSettings, allocate: Allocate | None = None
+) -> Table:
+    """Agreement in every ROI of a band.
+
+    Parameters
+    ----------
+    patterns
+        Preprocessed patterns of the scan; those of the band are read once.
+    band
+        From :func:`tiling_bands`.
+    settings
+        Of the workflow.
+    allocate
+        Gives room for the patterns of a ROI, an array of the shape asked for; memory if not given.
+
+    Returns
+    -------
+    dict of ndarray
+        A row per ROI and cap: ``n, offset_y, offset_x, k_max, roi, row_start, row_stop, column_start, column_stop,
+        points, row, column`` (centre [points]), ``components, clusters_scores, clusters_weights, nmi, ami, nmi_null,
+        clusters_fixed_points, nmi_fixed_points``.
+    """
+    with single_blas_thread():  # ROIs are worked on in threads; each of them with threads of its own would be slower
+        found = agreements(_read(patterns, band, allocate or _in_memory), settings)
+    rows = [
+        _row(band, index, roi, agreement)
+        for (index, roi), caps in zip(band.rois, found, strict=True)
+        for agreement in caps
+    ]
+    return {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
 
 
-def _patterns_of(
-    patterns: PatternBlocks, subspaces: LocalSubspaces, band: list[tuple[int, Rectangle]], exact_points: int
-) -> list[RoiPatterns]:
-    exact = [roi.shape[0] * roi.shape[1] <= exact_points for _, roi in band]
-    block, top = None, band[0][1].row_start
-    if any(exact):
-        block = patterns.read(top, band[-1][1].row_stop, 0, subspaces.shape[1])
+def _in_memory(shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    return np.empty(shape, dtype=np.float32)
 
-    def one(index: int) -> RoiPatterns:
-        roi = band[index][1]
-        noise = subspaces.noise(roi)
-        if exact[index]:
-            assert block is not None
-            own = block[roi.row_start - top : roi.row_stop - top, roi.column_start : roi.column_stop]
-            return RoiPatterns(np.ascontiguousarray(own), noise, subspaces.pixel_count)
-        found = subspaces.coordinates(roi)
-        return RoiPatterns(found.value, noise, subspaces.pixel_count, found.noise_pixels)
 
-    return map_blocks(one, range(len(band)))
+def _read(patterns: PatternBlocks, band: Band, allocate: Allocate) -> list[RoiPatterns]:
+    """Patterns of the ROIs and their noise; read in strips of rows, which a stored scan keeps together."""
+    pixels = patterns.shape[2]
+    rooms = [(roi, allocate((*roi.shape, pixels))) for _, roi in band.rois]
+    strips = []
+    for _, members in groupby(rooms, key=lambda room: room[0].row_start):
+        line = list(members)
+        width = line[-1][0].column_stop - line[0][0].column_start
+        step = max(1, _STRIP_BYTES // (4 * pixels * width))
+        strips += [(line, bound) for bound in block_bounds(line[0][0].shape[0], step)]
+
+    def fill(strip: tuple[list[tuple[Rectangle, NDArray[np.float32]]], tuple[int, int]]) -> None:
+        line, (start, stop) = strip
+        first, last = line[0][0], line[-1][0]
+        read = patterns.read(first.row_start + start, first.row_start + stop, first.column_start, last.column_stop)
+        for roi, room in line:
+            left = roi.column_start - first.column_start
+            room[start:stop] = read[:, left : left + roi.shape[1]]
+
+    map_blocks(fill, strips)
+    return map_blocks(lambda room: RoiPatterns(room[1], noise_variance(room[1])), rooms)
+
+
+def _row(band: Band, index: int, roi: Rectangle, found: Agreement) -> dict[str, float]:
+    row_start, row_stop, column_start, column_stop = astuple(roi)
+    return {
+        "n": band.n,
+        "offset_y": band.offset[0],
+        "offset_x": band.offset[1],
+        "k_max": found.cap,
+        "roi": index,
+        "row_start": row_start,
+        "row_stop": row_stop,
+        "column_start": column_start,
+        "column_stop": column_stop,
+        "points": roi.points,
+        "row": (row_start + row_stop) / 2,
+        "column": (column_start + column_stop) / 2,
+        "components": found.components,
+        "clusters_scores": found.clusters_scores,
+        "clusters_weights": found.clusters_weights,
+        "nmi": found.nmi,
+        "ami": found.ami,
+        "nmi_null": found.nmi_null,
+        "clusters_fixed_points": found.clusters_fixed_points,
+        "nmi_fixed_points": found.nmi_fixed_points,
+    }

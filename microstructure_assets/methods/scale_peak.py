@@ -8,13 +8,14 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from microstructure_assets.methods.scale_resampling import (
+    CONFIDENCE,
     FEWEST_BLOCKS,
     RoiAgreements,
     TilingDraws,
@@ -26,7 +27,7 @@ from microstructure_assets.methods.scale_summary import TilingSummary, check_sam
 
 __all__ = ["Recommendation", "RoiAgreements", "TilingDraws", "TilingSummary", "recommend", "resample", "tiling_summary"]
 
-Kind = Literal["peak", "plateau", "flat", "none"]
+Kind = Literal["peak", "edge", "plateau", "flat", "none"]
 
 # With fewer, one ROI moves the mean by more than the curve does, and no interval of it holds.
 FEWEST_ROIS = 8
@@ -48,14 +49,17 @@ class Recommendation:
     n_low, n_high : int or None
         95 % interval of the place of the largest mean over the draws, widened by eligible tilings without an interval;
         None if no tiling is eligible.
-    kind : {"peak", "plateau", "flat", "none"}
+    kind : {"peak", "edge", "plateau", "flat", "none"}
     reason : str
         A sentence with figures.
     cap_shift : dict of int to int or None
         Tiling with the largest mean for each cap, None without an eligible one.
+    caps_apart : tuple of int
+        Caps whose largest mean lies more than one tiling step from that of the cap in force, and in 95 % of the draws
+        too. None where no tiling is recommended, as the largest means of flat curves lie anywhere.
     set_by_cap : bool
-        Whether these lie more than one tiling step apart; False where no tiling is recommended, as the largest means of
-        flat curves lie anywhere.
+        Whether a larger cap is among them, or, for the largest cap, the next smaller one. That a smaller cap moves the
+        peak says that the smaller one is too small.
     alike : tuple of int
         Eligible tilings that cannot be told from the one with the largest mean, itself among them.
     """
@@ -66,6 +70,7 @@ class Recommendation:
     kind: Kind
     reason: str
     cap_shift: dict[int, int | None]
+    caps_apart: tuple[int, ...]
     set_by_cap: bool
     alike: tuple[int, ...]
 
@@ -119,9 +124,10 @@ def recommend(
 
     - *flat*: no eligible tiling can be told from the best, and their means differ by at most `flat_range`. The curve
       then recommends nothing. One eligible tiling alone is flat too.
-    - *plateau*: the tilings next to the best that cannot be told from it reach more than one step away on one side, or
+    - *edge*: the best is the first or the last eligible tiling; the curve may rise beyond. It is recommended.
+    - *plateau*: the tilings next to the best that cannot be told from it reach the first or the last eligible one, or
       none can be told from it although their means differ by more than `flat_range`. The best is recommended.
-    - *peak*: any other curve. The best is recommended.
+    - *peak*: the curve falls on both sides. The best is recommended.
     - *none*: nothing is eligible.
 
     Parameters
@@ -151,15 +157,15 @@ def recommend(
     cap_shift = {cap: curve.peak for cap, curve in curves.items()}
     curve = curves[k_max]
     if curve.peak is None:
-        return Recommendation(None, None, None, "none", _nothing(summary, k_max), cap_shift, False, ())
+        return Recommendation(None, None, None, "none", _nothing(summary, k_max), cap_shift, (), False, ())
     alike = like_the_best(curve.mean, curve.drawn, curve.block_count)
     kind = _kind(curve, alike, flat_range)
-    apart, share = _cap_shift(np.unique(summary.n), curves.values())
-    set_by_cap = apart and kind != "flat"
+    apart = () if kind == "flat" else _caps_apart(np.unique(summary.n), curves, k_max)
+    set_by_cap = _decided_by_cap(caps, k_max, apart)
     interval = _peak_interval(curve)
     clauses = [_head(curve, k_max, kind)]
     clauses += [_told(curve, alike, interval)] if len(curve.n) > 1 else []
-    clauses += [_caps(cap_shift, set_by_cap, share)] if len(caps) > 1 else []
+    clauses += [_caps(cap_shift, k_max, apart, set_by_cap)] if len(caps) > 1 else []
     return Recommendation(
         n=None if kind == "flat" else curve.peak,
         n_low=interval[0],
@@ -167,6 +173,7 @@ def recommend(
         kind=kind,
         reason="; ".join(clauses),
         cap_shift=cap_shift,
+        caps_apart=apart,
         set_by_cap=set_by_cap,
         alike=tuple(int(n) for n in curve.n[alike]),
     )
@@ -193,8 +200,10 @@ def _neighbours(alike: np.ndarray, best: int) -> tuple[int, int]:
 def _kind(curve: _Curve, alike: np.ndarray, flat_range: float) -> Kind:
     if alike.all():
         return "flat" if np.ptp(curve.mean) <= flat_range else "plateau"
+    if curve.at_edge:
+        return "edge"
     first, last = _neighbours(alike, curve.best)
-    return "plateau" if max(curve.best - first, last - curve.best) > 1 else "peak"
+    return "plateau" if first == 0 or last == len(alike) - 1 else "peak"
 
 
 def _peak_interval(curve: _Curve) -> tuple[int, int]:
@@ -207,14 +216,26 @@ def _peak_interval(curve: _Curve) -> tuple[int, int]:
     return min(ends), max(ends)
 
 
-def _cap_shift(tilings: np.ndarray, curves: Iterable[_Curve]) -> tuple[bool, float]:
-    """Whether the peaks of the caps lie more than one step apart, and in which share of the draws they do."""
-    eligible = [curve for curve in curves if len(curve.n)]
-    steps = np.searchsorted(tilings, [curve.n[curve.best] for curve in eligible])
-    peaks = np.stack([curve.peaks() for curve in eligible])
-    peaks = peaks[:, np.isfinite(peaks).all(axis=0)]
-    share = float(np.mean(np.ptp(np.searchsorted(tilings, peaks), axis=0) > 1)) if peaks.size else float("nan")
-    return bool(np.ptp(steps) > 1), share
+def _caps_apart(tilings: np.ndarray, curves: Mapping[int, _Curve], k_max: int) -> tuple[int, ...]:
+    """Caps whose peak lies more than one step from that of the cap in force; a lone tiling is no peak."""
+    own = curves[k_max]
+    found = []
+    for cap, curve in curves.items():
+        if cap == k_max or len(curve.n) < 2:
+            continue
+        steps = np.searchsorted(tilings, own.n[own.best]) - np.searchsorted(tilings, curve.n[curve.best])
+        drawn = np.stack([own.peaks(), curve.peaks()])
+        places = np.searchsorted(tilings, drawn[:, np.isfinite(drawn).all(axis=0)])
+        apart = np.abs(places[0] - places[1]) > 1
+        if abs(steps) > 1 and apart.size and apart.mean() >= CONFIDENCE:
+            found.append(cap)
+    return tuple(found)
+
+
+def _decided_by_cap(caps: Sequence[int], k_max: int, apart: tuple[int, ...]) -> bool:
+    larger = [cap for cap in caps if cap > k_max]
+    witnesses = larger or [cap for cap in caps if cap < k_max][-1:]
+    return any(cap in apart for cap in witnesses)
 
 
 def _nothing(summary: TilingSummary, k_max: int) -> str:
@@ -254,7 +275,15 @@ def _told(curve: _Curve, alike: np.ndarray, interval: tuple[int, int]) -> str:
     return f"{run}{others}; the largest mean lies between n = {interval[0]} and {interval[1]} in 95 % of the draws"
 
 
-def _caps(cap_shift: dict[int, int | None], set_by_cap: bool, share: float) -> str:
+def _caps(cap_shift: dict[int, int | None], k_max: int, apart: tuple[int, ...], set_by_cap: bool) -> str:
     places = ", ".join(f"n = {n} for K_max {cap}" for cap, n in cap_shift.items() if n is not None)
-    often = f" (more than one step apart in {share:.0%} of the draws)" if np.isfinite(share) else ""
-    return f"the largest means of all caps lie at {places}{often}" + (f": {CAP_SENTENCE}" if set_by_cap else "")
+    said = f"the largest means of all caps lie at {places}"
+    if set_by_cap:
+        return f"{said}: {CAP_SENTENCE}"
+    if apart:
+        return f"{said}; for K_max {_listed(apart)} it is {CAP_SENTENCE}, for K_max {k_max} it is not"
+    return f"{said}; none is surely more than one step from that of K_max {k_max}"
+
+
+def _listed(caps: Sequence[int]) -> str:
+    return " and ".join(filter(None, [", ".join(str(cap) for cap in caps[:-1]), str(caps[-1])]))

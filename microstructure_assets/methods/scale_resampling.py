@@ -10,7 +10,6 @@ from microstructure_assets.methods.parallel import single_blas_thread
 
 # As for ROIs: the percentile interval of a mean of fewer independent units covers well below its nominal 95 %.
 FEWEST_BLOCKS = 8
-DRAWS = 2000
 CONFIDENCE = 0.95
 # Differences of NMI below this are rounding.
 _ROUNDING = 1e-12
@@ -113,7 +112,7 @@ def resample(
     scan_shape: tuple[int, int],
     block_side: float,
     *,
-    draws: int = DRAWS,
+    draws: int,
     seed: int = 0,
 ) -> TilingDraws:
     """Mean NMI of every tiling and cap in draws of spatial blocks.

@@ -50,8 +50,16 @@ class SubspaceSettings(Settings):
 class TilingSettings(Settings):
     """The analysis tiling, n x n regions of interest (ROIs)."""
 
-    n: int | None = Field(None, ge=1, le=64, description="ROIs along each axis; none = from the number of points")
-    points_per_roi: int = Field(600, ge=9, description="Points that a ROI should hold when n is chosen automatically")
+    n: int | None = Field(None, ge=1, le=64, description="ROIs along each axis; none = as chosen by `choice`")
+    choice: Literal["scale_curve", "points_per_roi"] = Field(
+        "scale_curve",
+        description="scale_curve: where the clusters of scores and of weights agree best, points_per_roi where the "
+        "curve recommends nothing; points_per_roi: by the number of points alone",
+    )
+    points_per_roi: int = Field(600, ge=9, description="Points that a ROI should hold where the curve does not choose")
+    choice_number: int = Field(
+        1, ge=1, description="A tiling stays when the curve changes; raise this to choose it anew from the curve"
+    )
 
 
 class ScaleSettings(Settings):
@@ -70,12 +78,17 @@ class ScaleSettings(Settings):
     )
     starts: int = Field(1, ge=1, le=100, description="k-means++ starts per K")
     fitted_points: int = Field(
-        4096, ge=500, description="Points of a ROI that mixtures are fitted to, evenly spaced where there are more"
+        4096, ge=500, description="Points of a ROI that mixtures are fitted to, where it holds more"
     )
-    exact_points: int = Field(
-        1500, ge=0, description="Points of a ROI up to which its patterns are used, and not coordinates in a subspace"
+    control_points: int = Field(
+        600, ge=100, description="Points of every ROI that a control clusters, so that ROIs of all sizes have as many"
     )
-    resamplings: int = Field(1000, ge=100, le=100_000, description="Bootstrap draws of the intervals")
+    route: Literal["automatic", "exact"] = Field(
+        "automatic",
+        description="automatic: patterns of large detectors are binned where less than 1 % of the signal is lost; "
+        "exact: never binned",
+    )
+    resamplings: int = Field(2000, ge=100, le=100_000, description="Bootstrap draws of the intervals")
     seed: int = Field(0, ge=0, description="Seed of the draws")
 
     @model_validator(mode="after")
@@ -91,6 +104,11 @@ class ComponentsSettings(Settings):
     component_limit: int = Field(
         30, ge=2, le=1000, description="p, the number of components computed (limited by the ROI's points)"
     )
+    route: Literal["exact", "ipca"] = Field(
+        "exact",
+        description="exact: leading components of all points; ipca: incremental PCA, as published for large ROIs",
+    )
+    ipca_batch_points: int = Field(250, ge=2, description="Points in a batch of the ipca route; limits its components")
 
 
 class KneeSettings(Settings):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -82,11 +82,13 @@ class Tiling:
         In the order of their slots.
     reason : str
         Why this n, in a sentence.
+    chosen_by : {"set", "scale_curve", "points_per_roi"}
     """
 
     n: int
     tiles: tuple[Tile, ...]
     reason: str
+    chosen_by: Literal["set", "scale_curve", "points_per_roi"]
 
 
 def bounds(length: int, parts: int) -> np.ndarray:
@@ -117,7 +119,9 @@ def tiles(rows: int, columns: int, n: int) -> tuple[Tile, ...]:
     return tuple(_tile(f"t{number:02d}", table, corner, side) for number, corner in enumerate(corners))
 
 
-def analysis_tiling(rows: int, columns: int, settings: TilingSettings) -> Tiling:
+def analysis_tiling(
+    rows: int, columns: int, settings: TilingSettings, advice: tuple[int | None, str] | None = None
+) -> Tiling:
     """Tiling of a scan for the analysis.
 
     Parameters
@@ -125,7 +129,10 @@ def analysis_tiling(rows: int, columns: int, settings: TilingSettings) -> Tiling
     rows, columns : int
         Points along y and along x.
     settings : TilingSettings
-        ``n`` is taken as it is; without it, n makes ROIs of about ``points_per_roi`` points, at least nine.
+        ``n`` is taken as it is; without it and without advice, n makes ROIs of about ``points_per_roi`` points, at
+        least nine.
+    advice : tuple of int or None, and str, optional
+        n that the scale curve recommends, none where it recommends nothing, and its reason.
 
     Raises
     ------
@@ -136,13 +143,17 @@ def analysis_tiling(rows: int, columns: int, settings: TilingSettings) -> Tiling
     if rows < 1 or columns < 1:
         raise ValueError(f"rows, columns: found {rows} × {columns} points, expected at least one")
     largest = _largest_n(rows, columns)
+    if settings.n is None and advice is not None and advice[0] is not None:
+        return Tiling(advice[0], tiles(rows, columns, advice[0]), f"from the scale curve: {advice[1]}", "scale_curve")
     if settings.n is None:
         wanted = max(1, round((rows * columns / settings.points_per_roi) ** 0.5))
         n = min(wanted, largest)
         reason = f"{rows} × {columns} points in ROIs of about {settings.points_per_roi} points (tiling.points_per_roi)"
         if n < wanted:
             reason += f", limited to {n} × {n} ROIs by {_limit(rows, columns, n)}"
-        return Tiling(n, tiles(rows, columns, n), reason)
+        if advice is not None:
+            reason += f", as the scale curve recommends no tiling: {advice[1]}"
+        return Tiling(n, tiles(rows, columns, n), reason, "points_per_roi")
     n = settings.n
     if n > min(rows, columns):
         raise ValueError(
@@ -154,7 +165,7 @@ def analysis_tiling(rows: int, columns: int, settings: TilingSettings) -> Tiling
             f"tiling.n: found {n}, which leaves ROIs of {rows // n} × {columns // n} points in a scan of "
             f"{rows} × {columns}; a ROI needs at least {FEWEST_POINTS} points, choose at most {largest}"
         )
-    return Tiling(n, tiles(rows, columns, n), "set (tiling.n)")
+    return Tiling(n, tiles(rows, columns, n), "set (tiling.n)", "set")
 
 
 def _largest_n(rows: int, columns: int) -> int:

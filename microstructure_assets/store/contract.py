@@ -88,6 +88,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Principal components of the whole scan's patterns and the energy that they leave out.",
         inputs=("preprocessed_patterns",),
         settings=("subspace",),
+        code_version="2",
         libraries=(*NUMERICS, "scikit-learn"),
         variables=(
             Variable("loading", ("k", "dy", "dx"), "1", "orthonormal components"),
@@ -97,12 +98,54 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         ),
     ),
     ArtifactSpec(
+        name="nmi_scale_curve",
+        per="scan",
+        form="document",
+        title="Agreement of the clusters of scores and of weights over all tilings, and the tiling where it is best.",
+        inputs=("preprocessed_patterns",),
+        settings=("scale", "components", "knee", "mixture", "anomalies", "references", "factorization"),
+        libraries=NUMERICS,
+        tables=(
+            Table(
+                "curve",
+                (
+                    "n",
+                    "k_max",
+                    "roi_height_um",
+                    "roi_width_um",
+                    "nmi_mean",
+                    "nmi_std",
+                    "nmi_max",
+                    "nmi_null",
+                    "ami_mean",
+                    "clusters_mean",
+                    "roi_count",
+                    "single_cluster_fraction",
+                ),
+                "A row per tiling n and cap on the number of clusters K",
+            ),
+            Table(
+                "rois",
+                ("n", "k_max", "roi", "row_start", "row_stop", "column_start", "column_stop", "nmi", "ami"),
+                "A row per ROI, tiling and cap",
+            ),
+            Table(
+                "offsets",
+                ("n", "offset_y", "offset_x", "roi_count", "nmi_mean"),
+                "The tilings around the recommended one with the grid of ROIs at four places",
+            ),
+        ),
+    ),
+    ArtifactSpec(
         name="analysis_tiling",
         per="scan",
         form="document",
         title="The n x n regions of interest (ROIs) that the scan is analysed in, and the tiles that hold them.",
         after=("scan_manifest",),
+        pinned=("nmi_scale_curve",),
+        raw_files=True,
         settings=("tiling",),
+        code_version="2",
         libraries=KERNELS,
         tables=(
             Table(
@@ -120,6 +163,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         inputs=("preprocessed_patterns",),
         after=("analysis_tiling",),
         settings=("components", "knee"),
+        code_version="2",
         libraries=NUMERICS,
         variables=(
             Variable("score", ("y", "x", "k"), "intensity", "scores on the components kept, NaN beyond the ROI's knee"),
@@ -136,6 +180,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Gaussian mixture clusters of the scores, with the criteria over the number of clusters K.",
         inputs=("pca_scores",),
         settings=("mixture",),
+        code_version="2",
         libraries=NUMERICS,
         variables=(
             Variable("cluster", YX, "1", "label, local to the ROI"),
@@ -280,6 +325,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "preprocessed_patterns",
             "pattern_quality",
             "pattern_subspace",
+            "nmi_scale_curve",
             "analysis_tiling",
             "pca_scores",
             "gmm_clusters",
@@ -289,7 +335,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "weight_boundaries",
             "segmentation_map",
         ),
-        code_version="2",
+        code_version="3",
         libraries=SOFTWARE,
     ),
 )

@@ -42,6 +42,9 @@ class ArtifactSpec:
     after : tuple of str
         Artifacts that must exist first, though their content is not part of the key (the tiling: only the bounds of the
         artifact's own ROIs are, so that another tiling elsewhere changes nothing here).
+    pinned : tuple of str
+        Artifacts that it is chosen from when it is first made. Their content is no part of the key: it stays as it is
+        when they change, until a setting of its own asks for another choice.
     raw_files : bool
         Whether the hash of the scan's raw files is part of the key.
     settings : tuple of str
@@ -58,6 +61,7 @@ class ArtifactSpec:
     title: str
     inputs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    pinned: tuple[str, ...] = ()
     raw_files: bool = False
     settings: tuple[str, ...] = ()
     code_version: str = "1"
@@ -77,4 +81,4 @@ class ArtifactSpec:
     @property
     def dependencies(self) -> tuple[str, ...]:
         """Every artifact that must exist first."""
-        return self.inputs + self.after
+        return self.inputs + self.after + self.pinned

@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from microstructure_assets.errors import InputError
+from microstructure_assets.rectangle import Rectangle
 from microstructure_assets.store.artifact import Artifact
 from microstructure_assets.store.names import Slot, slots_in_order
 from microstructure_assets.store.scans import RegisteredScan
@@ -19,51 +20,22 @@ class TileUnknown(InputError, LookupError):
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """A rectangle of points of the scan, the stops excluded."""
-
-    row_start: int
-    row_stop: int
-    column_start: int
-    column_stop: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return self.row_stop - self.row_start, self.column_stop - self.column_start
-
-    def with_margin(self, points: int, shape: tuple[int, int]) -> Bounds:
-        """This rectangle with so many points more on each side, as far as a scan of this shape goes."""
-        return Bounds(
-            max(0, self.row_start - points),
-            min(shape[0], self.row_stop + points),
-            max(0, self.column_start - points),
-            min(shape[1], self.column_stop + points),
-        )
-
-    def inside(self, outer: Bounds) -> tuple[slice, slice]:
-        """Slices of this rectangle in an array over `outer`."""
-        rows = slice(self.row_start - outer.row_start, self.row_stop - outer.row_start)
-        return rows, slice(self.column_start - outer.column_start, self.column_stop - outer.column_start)
-
-
-@dataclass(frozen=True)
 class TileBounds:
     """A tile: its rectangle and those of its ROIs.
 
     Attributes
     ----------
     slot : Slot
-    bounds : Bounds
-    rois : tuple of Bounds
+    bounds : Rectangle
+    rois : tuple of Rectangle
         Without overlap; together they cover the tile.
     references_from : Slot or None
         The slot whose references a named region takes.
     """
 
     slot: Slot
-    bounds: Bounds
-    rois: tuple[Bounds, ...]
+    bounds: Rectangle
+    rois: tuple[Rectangle, ...]
     references_from: Slot | None = None
 
     @classmethod
@@ -71,8 +43,8 @@ class TileBounds:
         """The tile of these ROIs, each given by its bounds as `fact` gives them."""
         starts_and_stops = np.asarray(rois)
         low, high = starts_and_stops.min(axis=0), starts_and_stops.max(axis=0)
-        outer = Bounds(int(low[0]), int(high[1]), int(low[2]), int(high[3]))
-        return cls(slot, outer, tuple(Bounds(*(int(number) for number in roi)) for roi in rois), references_from)
+        outer = Rectangle(int(low[0]), int(high[1]), int(low[2]), int(high[3]))
+        return cls(slot, outer, tuple(Rectangle(*(int(number) for number in roi)) for roi in rois), references_from)
 
     def roi_map(self) -> np.ndarray:
         """ROI number of each point, ``(rows, columns)`` int32."""

@@ -15,10 +15,10 @@ import pytest
 from microstructure_assets.assets import views
 from microstructure_assets.assets.views import StoredPatterns
 from microstructure_assets.errors import InputError
+from microstructure_assets.rectangle import Rectangle
 from microstructure_assets.store.artifact import Artifact
-from microstructure_assets.store.tiles import Bounds
 
-AREA = Bounds(1, 7, 2, 8)
+AREA = Rectangle(1, 7, 2, 8)
 SIZE = 4 * 6 * 6 * 20
 
 

@@ -16,6 +16,29 @@ def cells(height: int, width: int, count: int, seed: int = 0) -> np.ndarray:
     return ((y[..., None] - centres[:, 0]) ** 2 + (x[..., None] - centres[:, 1]) ** 2).argmin(axis=-1)
 
 
+def scale_curve() -> dict[str, np.ndarray]:
+    """Agreement over n = 2..9 with a peak, which lies further right for the smaller cap."""
+    n, k_max = (values.ravel() for values in np.meshgrid(np.arange(2, 10), [10, 20], indexing="xy"))
+    mean = 0.9 - 0.2 * np.log(n / np.where(k_max == 20, 4.0, 6.0)) ** 2
+    return {
+        "n": n,
+        "k_max": k_max,
+        "roi_height_um": 8.0 / n,
+        "roi_width_um": 5.0 / n,
+        "nmi_mean": mean,
+        "nmi_std": np.full(len(n), 0.05),
+        "nmi_max": mean + 0.08,
+        "nmi_null": mean / 3,
+        "ami_mean": mean - 0.01,
+        "nmi_mean_low": np.where(n > 3, mean - 0.02, np.nan),
+        "nmi_mean_high": np.where(n > 3, mean + 0.02, np.nan),
+        "clusters_mean": np.minimum(k_max, 100 / n**1.5),
+        "roi_count": n**2,
+        "scored_count": n**2,
+        "single_cluster_fraction": 0.01 * n,
+    }
+
+
 def artifacts(
     height: int = 24, width: int = 30, *, rois: int = 1, clusters: int = 4, seed: int = 0
 ) -> dict[str, Artifact]:
@@ -94,6 +117,7 @@ def artifacts(
             },
             {},
         ),
+        "nmi_scale_curve": ({"k_max": np.array([20]), "n": np.array([5])}, {"curve": scale_curve()}),
         "analysis_tiling": ({"band_contrast": contrast}, {"tiles": half | bounds}),
         "segmentation_map": (
             {"region": label, "anomaly": tile["anomaly"], "trusted": roi == 0, "boundary": tile["anomaly"]},

@@ -156,9 +156,9 @@ def test_nine_real_patterns_separate_into_two_grains() -> None:
     import kikuchipy
 
     from microstructure_assets.methods.background import BackgroundCorrection
+    from microstructure_assets.methods.components import principal_components
     from microstructure_assets.methods.noise import noise_variance
     from microstructure_assets.methods.settings import PreprocessingSettings
-    from microstructure_assets.methods.subspace import principal_components
 
     signal = kikuchipy.data.nickel_ebsd_small()
     correction = BackgroundCorrection.prepare((60, 60), PreprocessingSettings(), signal.static_background)

@@ -3,8 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from microstructure_assets.methods import roi_agreement
-from microstructure_assets.methods.local_subspace import Rectangle, local_subspaces
 from microstructure_assets.methods.noise import noise_variance
 from microstructure_assets.methods.roi_agreement import CLUSTER_CAPS, RoiPatterns, WorkflowSettings, agreements
 from microstructure_assets.methods.settings import MixtureSettings, ReferencesSettings, ScaleSettings
@@ -12,7 +10,7 @@ from microstructure_assets_tests.methods.grains import GrainScan, grain_scan
 
 
 def roi(scan: GrainScan) -> RoiPatterns:
-    return RoiPatterns(scan.patterns, noise_variance(scan.patterns), scan.shape[2])
+    return RoiPatterns(scan.patterns, noise_variance(scan.patterns))
 
 
 def settings(**changes: object) -> WorkflowSettings:
@@ -32,16 +30,6 @@ def test_both_sides_find_the_grains_that_are_there(four: GrainScan) -> None:
         assert agreement.nmi == pytest.approx(1.0)
         assert agreement.ami == pytest.approx(1.0)
         assert agreement.nmi_null < 0.8
-
-
-def test_coordinates_give_what_patterns_give(four: GrainScan) -> None:
-    subspaces, whole = local_subspaces(four), Rectangle(0, 24, 0, 24)
-    found = subspaces.coordinates(whole)
-    short = RoiPatterns(found.value, subspaces.noise(whole), four.shape[2], found.noise_pixels)
-    first, second = agreements([roi(four), short], settings())
-    assert [(item.clusters_scores, item.clusters_weights, item.nmi) for item in first] == [
-        (item.clusters_scores, item.clusters_weights, item.nmi) for item in second
-    ]
 
 
 def test_one_grain_has_no_agreement() -> None:
@@ -65,12 +53,6 @@ def test_the_number_of_clusters_of_the_scores_is_taken_where_asked_for() -> None
 def test_more_grains_than_a_few_are_found_in_clean_weights() -> None:
     (found,) = agreements([roi(grain_scan(36, 36, 12, 0.05))], settings())
     assert [(item.clusters_scores, item.clusters_weights) for item in found[1:]] == [(9, 9)] * 3
-
-
-def test_a_fixed_number_of_clusters_is_not_given_up_for_one() -> None:
-    blob = np.random.default_rng(0).standard_normal((300, 3))
-    (found,) = roi_agreement._clusters([roi_agreement._Task(blob, 0.0, 3, 3)], settings())
-    assert set(found.count.values()) == {3}
 
 
 def test_the_papers_criterion_chooses_among_two_and_more(four: GrainScan) -> None:

@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from microstructure_assets.methods.local_subspace import LocalSubspaces, local_subspaces
 from microstructure_assets.methods.roi_agreement import CLUSTER_CAPS, WorkflowSettings
-from microstructure_assets.methods.scale_curve import curve_tilings, tiling_agreements
+from microstructure_assets.methods.scale_curve import Band, Table, band_agreements, curve_tilings, tiling_bands
 from microstructure_assets.methods.settings import ReferencesSettings, ScaleSettings
 from microstructure_assets.methods.tiling import rois
 from microstructure_assets_tests.methods.grains import GrainScan, grain_scan
@@ -14,15 +13,19 @@ SETTINGS = WorkflowSettings(references=ReferencesSettings(margin_points=0))
 
 
 @pytest.fixture(scope="module")
-def scan() -> tuple[GrainScan, LocalSubspaces]:
-    made = grain_scan(40, 50, 10, 0.7)
-    return made, local_subspaces(made)
+def scan() -> GrainScan:
+    return grain_scan(40, 50, 10, 0.7)
 
 
-def test_a_row_for_every_roi_and_cap_with_the_bounds_of_the_tiling(scan: tuple[GrainScan, LocalSubspaces]) -> None:
-    heard: list[int] = []
-    table = tiling_agreements(*scan, 3, SETTINGS, done=heard.append)
-    assert sum(heard) == 40 * 50
+def joined(scan: GrainScan, bands: list[Band], settings: WorkflowSettings = SETTINGS) -> Table:
+    tables = [band_agreements(scan, band, settings) for band in bands]
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def test_a_row_for_every_roi_and_cap_with_the_bounds_of_the_tiling(scan: GrainScan) -> None:
+    bands = tiling_bands(scan.shape, 3)
+    assert sum(band.points for band in bands) == 40 * 50
+    table = joined(scan, bands)
     assert len(table["n"]) == 9 * len(CLUSTER_CAPS)
     edges = rois(40, 50, 3).reshape(9, 4)
     for column, name in enumerate(("row_start", "row_stop", "column_start", "column_stop")):
@@ -33,22 +36,48 @@ def test_a_row_for_every_roi_and_cap_with_the_bounds_of_the_tiling(scan: tuple[G
     assert np.nanmin(table["nmi"]) > 0.9
 
 
-def test_a_shifted_grid_leaves_out_what_the_edge_would_cut(scan: tuple[GrainScan, LocalSubspaces]) -> None:
-    table = tiling_agreements(*scan, 4, SETTINGS, offset=(0.5, 0.5))
+def test_a_shifted_grid_leaves_out_what_the_edge_would_cut(scan: GrainScan) -> None:
+    table = joined(scan, tiling_bands(scan.shape, 4, (0.5, 0.5)))
     assert len(table["n"]) == 9 * len(CLUSTER_CAPS)
     assert table["row_start"].min() == 5
     assert table["row_stop"].max() <= 40
     assert table["column_stop"].max() <= 50
 
 
-def test_patterns_and_coordinates_agree_where_the_noise_is_low(scan: tuple[GrainScan, LocalSubspaces]) -> None:
-    exact = tiling_agreements(*scan, 2, SETTINGS)
-    scale = ScaleSettings(exact_points=0)
-    short = tiling_agreements(*scan, 2, WorkflowSettings(references=SETTINGS.references, scale=scale))
-    assert exact["exact"].all()
-    assert not short["exact"].any()
-    np.testing.assert_array_equal(exact["clusters_scores"], short["clusters_scores"])
-    np.testing.assert_allclose(exact["nmi"], short["nmi"], atol=0.02)
+@pytest.mark.parametrize("roi_rows", [0.3, 1, 1.7, 100])
+def test_bands_hold_every_roi_once_and_fit_the_memory(roi_rows: float) -> None:
+    shape, n = (40, 50, 400), 4
+    memory = int(roi_rows * 40 * 50 / n * 400 * 4)
+    bands = tiling_bands(shape, n, memory_bytes=memory)
+    numbers = [index for band in bands for index, _ in band.rois]
+    assert numbers == list(range(16))
+    most = max(10 * 13 * 400 * 4, memory)
+    assert all(band.points * 400 * 4 <= most for band in bands)
+    assert len(bands) == {0.3: 16, 1: 4, 1.7: 4, 100: 1}[roi_rows]
+
+
+def test_bands_and_the_room_for_patterns_change_nothing(scan: GrainScan) -> None:
+    whole = joined(scan, tiling_bands(scan.shape, 3))
+    parts = joined(scan, tiling_bands(scan.shape, 3, memory_bytes=1))
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, parts[name])
+    asked: list[tuple[int, int, int]] = []
+
+    def allocate(shape: tuple[int, int, int]) -> np.ndarray:
+        asked.append(shape)
+        return np.full(shape, np.nan, dtype=np.float32)
+
+    found = band_agreements(scan, tiling_bands(scan.shape, 3)[0], SETTINGS, allocate)
+    assert len(asked) == 9
+    np.testing.assert_array_equal(found["nmi"], whole["nmi"])
+
+
+def test_the_control_clusters_as_many_points_in_every_roi(scan: GrainScan) -> None:
+    settings = WorkflowSettings(references=SETTINGS.references, scale=ScaleSettings(control_points=300))
+    table = joined(scan, [*tiling_bands(scan.shape, 2), *tiling_bands(scan.shape, 3)], settings)
+    known = np.isfinite(table["nmi_fixed_points"])
+    np.testing.assert_array_equal(known, (table["n"] == 2) & (table["k_max"] == 20))
+    np.testing.assert_allclose(table["nmi_fixed_points"][known], table["nmi"][known], atol=0.05)
 
 
 def test_tilings_stop_where_rois_hold_too_few_points() -> None:

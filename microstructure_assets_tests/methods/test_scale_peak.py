@@ -60,7 +60,7 @@ def single_clusters(rows: RoiAgreements, where: np.ndarray) -> RoiAgreements:
 def test_interval_covers_a_known_peak() -> None:
     runs = 150
     found = [recommended(scene(peak_at(7), seed)) for seed in range(runs)]
-    assert {one.kind for one in found} <= {"peak", "plateau"}
+    assert {one.kind for one in found} <= {"peak", "plateau", "edge"}
     hits = sum(one.n_low <= 7 <= one.n_high for one in found if one.n_low and one.n_high)
     assert hits >= stats.binom.ppf(0.001, runs, 0.95)
     assert np.mean([7 in one.alike for one in found]) >= 0.95
@@ -88,10 +88,11 @@ def test_sharp_peak() -> None:
     assert (one.cap_shift, one.set_by_cap) == ({10: 7}, False)
 
 
-def test_plateau_is_given_with_its_range() -> None:
-    one = recommended(scene(lambda n, cap: 0.7 - 0.1 * max(0, 6 - n, n - 11), scatter=0.02))
-    assert one.kind == "plateau"
-    assert set(one.alike) <= set(range(6, 12))
+@pytest.mark.parametrize(("fall", "kind"), [(11, "peak"), (99, "plateau")])
+def test_broad_top_is_given_with_its_range(fall: int, kind: str) -> None:
+    one = recommended(scene(lambda n, cap: 0.7 - 0.1 * max(0, 6 - n, n - fall), scatter=0.02))
+    assert one.kind == kind
+    assert set(one.alike) <= set(range(6, min(fall, 14) + 1))
     assert len(one.alike) > 3
     assert one.n in one.alike
     assert f"n = {one.alike[0]} to {one.alike[-1]} cannot be told from it" in one.reason
@@ -114,7 +115,7 @@ def test_uncertain_differences_are_no_flat_curve() -> None:
 
 def test_rising_curve_is_said_to_end_at_the_edge() -> None:
     one = recommended(scene(lambda n, cap: 0.9 - 0.05 * n, scatter=0.02))
-    assert (one.n, one.kind) == (3, "peak")
+    assert (one.n, one.kind) == (3, "edge")
     assert "n = 3 at the end of the eligible tilings, so that the curve may rise beyond" in one.reason
 
 
@@ -124,8 +125,31 @@ def test_peak_that_follows_the_cap() -> None:
     assert one.n == 7
     assert one.cap_shift == moving
     assert one.set_by_cap
-    assert one.reason.endswith(f"(more than one step apart in 100% of the draws): {CAP_SENTENCE}")
+    assert one.caps_apart == (5, 20)
+    assert one.reason.endswith(f": {CAP_SENTENCE}")
     assert "n = 11 for K_max 5, n = 7 for K_max 10, n = 4 for K_max 20" in one.reason
+
+
+def test_a_cap_that_is_too_small_is_said_to_be_it() -> None:
+    moving = {5: 11, 10: 7, 20: 7}
+    one = recommended(scene(lambda n, cap: 0.7 - 0.1 * abs(n - moving[cap]), scatter=0.02, caps=(5, 10, 20)))
+    assert one.caps_apart == (5,)
+    assert not one.set_by_cap
+    assert one.reason.endswith(f"for K_max 5 it is {CAP_SENTENCE}, for K_max 10 it is not")
+
+
+def test_plateaus_of_one_truth_are_not_the_caps() -> None:
+    def run(seed: int) -> Recommendation:
+        broad = scene(lambda n, cap: 0.7 - 0.1 * max(0, 5 - n, n - 12), seed, scatter=0.05, caps=(10,))
+        other = scene(lambda n, cap: 0.7 - 0.1 * max(0, 5 - n, n - 12), seed + 100, scatter=0.05, caps=(20,))
+        rows = RoiAgreements(
+            *(np.concatenate([getattr(broad, field.name), getattr(other, field.name)]) for field in fields(broad))
+        )
+        return recommended(rows)
+
+    found = [run(seed) for seed in range(40)]
+    assert any(abs((one.cap_shift[10] or 0) - (one.cap_shift[20] or 0)) > 1 for one in found)
+    assert sum(one.set_by_cap for one in found) <= stats.binom.ppf(0.999, 40, 0.05)
 
 
 @pytest.mark.parametrize("shift", [0, 1])
@@ -153,7 +177,7 @@ def test_each_cap_has_its_own_eligible_tilings() -> None:
     assert not one.set_by_cap
     lone = recommended(single_clusters(rows, (rows.k_max == 5) & (rows.n != 12)))
     assert lone.cap_shift[5] == 12
-    assert lone.set_by_cap
+    assert not lone.set_by_cap
 
 
 def test_tilings_with_few_rois_are_not_eligible() -> None:

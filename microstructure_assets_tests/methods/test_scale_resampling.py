@@ -179,6 +179,6 @@ def test_wrong_draws_are_named() -> None:
         resample(rows, SHAPE, SIDE, draws=0)
     for side in (0, -1, np.nan, np.inf):
         with pytest.raises(ValueError, match="block_side: found"):
-            resample(rows, SHAPE, side)
+            resample(rows, SHAPE, side, draws=10)
     with pytest.raises(ValueError, match="column: found a centre at 55"):
         resample(rows, (60, 50), SIDE)

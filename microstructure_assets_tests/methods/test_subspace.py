@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microstructure_assets.methods import parallel
+from microstructure_assets.methods.components import incremental_components, principal_components, roi_components
 from microstructure_assets.methods.parallel import single_blas_thread
 from microstructure_assets.methods.scatter import ScatterMatrix
-from microstructure_assets.methods.settings import SubspaceSettings
-from microstructure_assets.methods.subspace import principal_components, scan_subspace
+from microstructure_assets.methods.settings import ComponentsSettings, SubspaceSettings
+from microstructure_assets.methods.subspace import scan_subspace
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -59,7 +60,9 @@ def principal_angle(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.arccos(np.clip(cosine, -1, 1)))
 
 
-@pytest.mark.parametrize(("count", "pixels"), [(60, 900), (300, 3600), (900, 400), (400, 400), (120, 12000), (5, 3)])
+@pytest.mark.parametrize(
+    ("count", "pixels"), [(60, 900), (300, 3600), (900, 400), (400, 400), (120, 12000), (5, 3), (2300, 2100)]
+)
 def test_equal_to_scikit_learn(count: int, pixels: int) -> None:
     rank = min(8, pixels - 1)
     patterns = patterns_of(count, pixels, rank)
@@ -180,7 +183,7 @@ def test_block_iteration_is_close_to_exact(pixels: int) -> None:
     again = scan_subspace(blocks_of(patterns, 400), pixels, SubspaceSettings(component_count=12, route="block"))
     np.testing.assert_array_equal(again.loading, result.loading)
     assert result.route == "block"
-    assert passes == 1 + 3
+    assert passes == 1 + 4
     np.testing.assert_allclose(result.explained_variance, exact.explained_variance, rtol=2e-3)
     assert principal_angle(result.loading, exact.loading) < 0.02
     assert result.total_variance == pytest.approx(exact.total_variance, rel=1e-5)
@@ -190,6 +193,26 @@ def test_block_iteration_is_close_to_exact(pixels: int) -> None:
 def test_large_patterns_take_the_block_iteration_by_themselves() -> None:
     patterns = patterns_of(1600, 4200, 3)
     assert scan_subspace(blocks_of(patterns, 500), 4200, SubspaceSettings(component_count=3)).route == "block"
+
+
+def test_the_route_follows_the_size_and_is_told() -> None:
+    routes = [principal_components(patterns_of(*shape, 3), 4).route for shape in ((60, 90), (90, 60), (2100, 2100))]
+    assert routes == ["gram", "covariance", "krylov"]
+    assert roi_components(patterns_of(60, 90, 3), ComponentsSettings(route="ipca")).route == "ipca"
+
+
+def test_components_of_a_roi_by_incremental_pca_are_scikit_learns() -> None:
+    from sklearn.decomposition import IncrementalPCA
+
+    patterns = patterns_of(700, 120, 6)
+    own = incremental_components(patterns, 6, 200)
+    model = IncrementalPCA(6, batch_size=200)
+    # scikit-learn's batches are 200, 200, 200 and 100; ours holds one back, so that the last has 300.
+    for start, stop in ((0, 200), (200, 400), (400, 700)):
+        model.partial_fit(patterns[start:stop])
+    np.testing.assert_allclose(own.explained_variance, model.explained_variance_, rtol=1e-4)
+    np.testing.assert_allclose(np.abs(own.score), np.abs(model.transform(patterns)), atol=2e-3)
+    assert len(roi_components(patterns, ComponentsSettings(), 3).explained_variance) == 3
 
 
 def test_incremental_route_is_scikit_learns() -> None:

@@ -1,0 +1,129 @@
+"""What the report of a scan says in words: its headline, what was found and what to hold back from believing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from microstructure_assets.figures.report import Fact
+
+
+def headline(facts: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Five numbers."""
+    return (
+        Fact(f"{facts['points']:,}", "points"),
+        Fact(f"{facts['regions']:,}", "regions"),
+        Fact(f"{facts['mean_diameter_um']:.3g}", "mean diameter", facts["unit"]),
+        Fact(f"{facts['area_weighted_diameter_um']:.3g}", "area-weighted diameter", facts["unit"]),
+        Fact(f"{100 * facts['trusted_share']:.1f}", "trusted points", "%"),
+    )
+
+
+def summary(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """What was found, in plain sentences."""
+    n, unit = facts["tiling"]["n"], facts["unit"]
+    return (
+        f"The map holds {facts['regions']} regions with a mean equivalent diameter of "
+        f"{facts['mean_diameter_um']:.3g} {unit} ({facts['area_weighted_diameter_um']:.3g} {unit} weighted by area).",
+        *_length_scale(facts),
+        f"It was analysed in {n} × {n} regions of interest (ROIs), with {facts['clusters_mean']:.1f} clusters per ROI "
+        f"on average, found on {facts['components_mean']:.1f} principal components.",
+        f"{100 * facts['anomaly_share']:.1f} % of the points lie beyond the 95 % quantile of their cluster: 5 % of "
+        "the pure points by chance, and most of those that the beam mixes at boundaries.",
+    )
+
+
+def _length_scale(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """The length scale beside the diameters of the regions; nothing where the curve recommends no tiling."""
+    found, unit = facts["length_scale"], facts["unit"]
+    if found["n"] is None:
+        return ()
+    length, mean, weighted = found["roi_length_um"], facts["mean_diameter_um"], facts["area_weighted_diameter_um"]
+    return (
+        f"The clusters of scores and of weights agree best in {found['n']} × {found['n']} ROIs (n = {found['n_low']} "
+        f"to {found['n_high']} in 95 % of the draws): {length:.3g} {unit} as √(height × width), {length / mean:.2g} "
+        f"times the mean diameter of the regions and {length / weighted:.2g} times the one weighted by area.",
+    )
+
+
+def distrust(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a reader should hold back from believing, with its figure."""
+    warnings = []
+    if facts["unit"] != "µm":
+        warnings.append(
+            "The file gives no step size: lengths are in points. Set acquisition.step_x_um and acquisition.step_y_um."
+        )
+    if not facts["static_background"].startswith("the scan's"):
+        warnings.append(
+            f"Static background {facts['static_background']}. What is left of the detector's fixed pattern makes all "
+            "patterns alike; a measured one is better (acquisition.static_background)."
+        )
+    if facts["points"] < 100:
+        warnings.append(
+            f"{facts['points']} points are too few for statistics of clusters; only the grossest contrast can be found."
+        )
+    warnings += _distrust_of_tiling(facts["length_scale"], facts["tiling"])
+    if facts["trusted_share"] < 0.95:
+        warnings.append(
+            f"{100 * (1 - facts['trusted_share']):.1f} % of the points are not trusted: mixed, dark or between regions."
+        )
+    if facts["rois_limited"]:
+        warnings.append(
+            f"In {facts['rois_limited']} of {facts['tiling']['roi_count']} ROIs the number of points "
+            "limited the number of clusters."
+        )
+    if facts["fallbacks"]:
+        warnings.append(
+            f"{facts['fallbacks']} of {facts['references']} references come from a fallback, as no window qualified."
+        )
+    if facts["residual_median"] > 1.2:
+        warnings.append(
+            f"Half of the patterns leave residuals above {facts['residual_median']:.2f} noise deviations: the "
+            "references do not hold all of the signal."
+        )
+    warnings.append(
+        "Regions are found from the likeness of patterns, without indexing: boundaries of less than about 1° may be "
+        "missed, and two touching grains of nearly equal pattern are one region."
+    )
+    return tuple(warnings)
+
+
+def _distrust_of_tiling(curve: Mapping[str, Any], tiling: Mapping[str, Any]) -> list[str]:
+    if curve["set_by_cap"]:
+        return ["The length scale is set by the cap on K, not by the microstructure; ROIs were made by points."]
+    if curve["n"] is None:
+        return [f"The scan shows no length scale: {curve['why']}. ROIs were made by their number of points."]
+    warnings = []
+    if tiling["chosen_by"] == "scale_curve" and tiling["n"] != curve["n"]:
+        warnings.append(
+            f"The {tiling['n']} × {tiling['n']} ROIs were chosen from an earlier scale curve, the present one "
+            f"recommends {curve['n']} × {curve['n']}; raise tiling.choice_number to choose anew."
+        )
+    if curve["kind"] != "peak":
+        warnings.append(
+            f"The length scale is no peak but {'an edge' if curve['kind'] == 'edge' else 'a plateau'} of the curve: "
+            f"tilings from {min(curve['alike'])} to {max(curve['alike'])} cannot all be told apart."
+        )
+    return warnings
+
+
+def about(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Facts of the scan."""
+    grid = manifest["grid"]
+    step = (
+        "not known"
+        if facts["unit"] != "µm"
+        else f"{grid['step_x_um']:.4g} µm along x, {grid['step_y_um']:.4g} µm along y"
+    )
+    known = [
+        (
+            "file",
+            f"{manifest['format']}, {manifest['raw_files']['count']:,} files, "
+            f"{manifest['raw_files']['bytes'] / 1e6:,.1f} MB",
+        ),
+        ("grid", f"{grid['rows']} rows × {grid['columns']} columns"),
+        ("step", step),
+        ("phases", ", ".join(phase["name"] for phase in manifest.get("phases", [])) or "not given"),
+        ("noise", f"{facts['noise_deviation']:.3g} per pixel, in the intensity of the corrected patterns"),
+    ]
+    return tuple(known)

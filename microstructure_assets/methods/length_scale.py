@@ -1,0 +1,160 @@
+"""The length scale of a scan: the curve of agreement over the tilings, what it recommends and how far it is believed.
+
+References
+----------
+.. [1] Q. Zhang, S. Benito, S. Weber, M. Stricker, "Multi-modal data-driven microstructure characterization",
+   section 3.2.2, Fig. 12.
+.. [2] S. N. Chiu, D. Stoyan, W. S. Kendall, J. Mecke, "Stochastic Geometry and its Applications", 3rd ed., Wiley 2013,
+   chapters 9 and 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microstructure_assets.methods.scale_curve import Table
+from microstructure_assets.methods.scale_peak import Recommendation, recommend
+from microstructure_assets.methods.scale_resampling import RoiAgreements, resample
+from microstructure_assets.methods.scale_summary import TilingSummary, tiling_summary
+from microstructure_assets.methods.settings import ScaleSettings
+
+#: Sides of the blocks that are resampled, in grain diameters: blocks of three are about independent, and the
+#: estimate of the diameter may be a sixth too small.
+BLOCK_GRAINS = 3.5
+#: Other places of the grid of ROIs, in ROI sizes along y and x.
+OFFSETS = ((0.5, 0.0), (0.0, 0.5), (0.5, 0.5))
+
+
+@dataclass(frozen=True)
+class LengthScale:
+    """What the agreement in all ROIs says.
+
+    Attributes
+    ----------
+    summary : TilingSummary
+        The curve, by cap and tiling.
+    recommendation : Recommendation
+    grain_diameter_points : float
+        Mean grain diameter as the numbers of clusters have it [points]; NaN where they say nothing.
+    block_side_points : float
+        Least side of the blocks that were resampled [points].
+    """
+
+    summary: TilingSummary
+    recommendation: Recommendation
+    grain_diameter_points: float
+    block_side_points: float
+
+
+def length_scale(rois: Table, shape: tuple[int, int], settings: ScaleSettings) -> LengthScale:
+    """The scale curve of a scan and the tiling that it recommends.
+
+    Parameters
+    ----------
+    rois
+        A row per ROI, tiling and cap, as :func:`~microstructure_assets.methods.scale_curve.band_agreements` gives them.
+    shape
+        Rows and columns of the scan.
+    settings
+        Cap in force, number and seed of the draws.
+    """
+    agreements = RoiAgreements(**{field.name: rois[field.name] for field in fields(RoiAgreements)})
+    diameter = grain_diameter(rois, shape)
+    # Without any idea of the grains the blocks are as few as can be resampled.
+    side = BLOCK_GRAINS * diameter if np.isfinite(diameter) else (shape[0] * shape[1]) ** 0.5 / 3
+    draws = resample(agreements, shape, side, draws=settings.resamplings, seed=settings.seed)
+    summary = tiling_summary(agreements, draws)
+    return LengthScale(summary, recommend(summary, draws, settings.cluster_cap), diameter, side)
+
+
+def grain_diameter(rois: Table, shape: tuple[int, int]) -> float:
+    """Mean grain diameter from the number of clusters in ROIs of all sizes.
+
+    A square of side L meets K = 1 + (8 / π) x + x² cells of a Poisson-Voronoi tessellation, with x = L / √a and their
+    mean area a (Steiner's formula with the mean perimeter 4 √a [2]_). Caps on K and small numbers of points make K too
+    small and so the diameter too large; the least of all tilings is taken.
+
+    Parameters
+    ----------
+    rois
+        As `length_scale` takes them.
+    shape
+        Rows and columns of the scan.
+
+    Returns
+    -------
+    float
+        Diameter of the circle of area a [points]; NaN where no tiling has two clusters on average.
+    """
+    largest = rois["k_max"] == rois["k_max"].max()
+    found = []
+    for n in np.unique(rois["n"][largest]):
+        mean = float(np.mean(rois["clusters_scores"][largest & (rois["n"] == n)]))
+        if mean >= 2:
+            relative = (np.sqrt((8 / np.pi) ** 2 + 4 * (mean - 1)) - 8 / np.pi) / 2
+            found.append((shape[0] * shape[1]) ** 0.5 / n / relative * np.sqrt(4 / np.pi))
+    return float(min(found)) if found else float("nan")
+
+
+def tilings_around(recommendation: Recommendation, tilings: tuple[int, ...]) -> tuple[int, ...]:
+    """The recommended tiling and its neighbours among those of the curve, whose grids are then shifted; or none."""
+    if recommendation.n is None:
+        return ()
+    place = tilings.index(recommendation.n)
+    return tilings[max(0, place - 1) : place + 2]
+
+
+def offset_summary(rois: Table, settings: ScaleSettings) -> Table:
+    """Mean agreement of the tilings around the recommended one at four places of the grid, at the cap in force.
+
+    Parameters
+    ----------
+    rois
+        Rows of the shifted grids and of the same tilings in place.
+    settings
+        Cap in force.
+
+    Returns
+    -------
+    dict of ndarray
+        ``n, offset_y, offset_x, roi_count, scored_count, nmi_mean``, a row per tiling and place.
+    """
+    kept = rois["k_max"] == settings.cluster_cap
+    own = {name: values[kept] for name, values in rois.items()}
+    places, group = np.unique(
+        np.stack([own["n"], own["offset_y"], own["offset_x"]], axis=1), axis=0, return_inverse=True
+    )
+    group = group.ravel()
+    return {
+        "n": places[:, 0].astype(np.int64),
+        "offset_y": places[:, 1],
+        "offset_x": places[:, 2],
+        "roi_count": np.bincount(group, minlength=len(places)),
+        "scored_count": np.bincount(group, np.isfinite(own["nmi"]), len(places)).astype(np.int64),
+        "nmi_mean": _means(own["nmi"], group, len(places)),
+    }
+
+
+def fixed_points_curve(rois: Table) -> dict[str, NDArray[np.float64]]:
+    """Mean agreement with as many points clustered in every ROI, and mean number of clusters; NaN for other caps.
+
+    Returns
+    -------
+    dict of ndarray
+        ``nmi_mean_fixed_points``, ``clusters_mean_fixed_points``: a value per cap and tiling in the order of the curve.
+    """
+    _, group = np.unique(np.stack([rois["k_max"], rois["n"]], axis=1), axis=0, return_inverse=True)
+    group, size = group.ravel(), int(group.max()) + 1
+    return {
+        f"{name}_mean_fixed_points": _means(rois[f"{name}_fixed_points"], group, size) for name in ("nmi", "clusters")
+    }
+
+
+def _means(values: NDArray[np.float64], group: NDArray[np.intp], size: int) -> NDArray[np.float64]:
+    """Means of the finite values of each group; NaN over nothing."""
+    known = np.isfinite(values)
+    count, total = np.bincount(group, known, size), np.bincount(group, np.where(known, values, 0.0), size)
+    return np.divide(total, count, out=np.full(size, np.nan), where=count > 0)

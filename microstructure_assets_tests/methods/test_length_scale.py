@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from microstructure_assets.methods.length_scale import (
+    OFFSETS,
+    fixed_points_curve,
+    grain_diameter,
+    length_scale,
+    offset_summary,
+    tilings_around,
+)
+from microstructure_assets.methods.roi_agreement import CLUSTER_CAPS
+from microstructure_assets.methods.scale_curve import Table
+from microstructure_assets.methods.settings import ScaleSettings
+
+SHAPE = (300, 240)
+
+
+def table(mean: float = 0.8, place: float = 7.0, seed: int = 0, offset: tuple[float, float] = (0.0, 0.0)) -> Table:
+    """ROIs of tilings 2 to 15 whose NMI peaks at `place`, the same for all caps."""
+    random = np.random.default_rng(seed)
+    rows: list[dict[str, float]] = []
+    for n in range(2, 16):
+        for roi in range(n * n):
+            own = mean - 0.3 * np.log(n / place) ** 2 + 0.03 * random.standard_normal()
+            for cap in CLUSTER_CAPS:
+                in_force = cap == 20 and n < 8
+                rows.append(
+                    {
+                        "n": n,
+                        "offset_y": offset[0],
+                        "offset_x": offset[1],
+                        "k_max": cap,
+                        "row": (roi // n + 0.5) * SHAPE[0] / n,
+                        "column": (roi % n + 0.5) * SHAPE[1] / n,
+                        "points": SHAPE[0] * SHAPE[1] // n**2,
+                        "clusters_scores": min(cap, max(2, 1500 // n**2)),
+                        "clusters_weights": 2,
+                        "nmi": own,
+                        "ami": own - 0.1,
+                        "nmi_null": 0.2,
+                        "nmi_fixed_points": own - 0.2 if in_force else np.nan,
+                        "clusters_fixed_points": 4.0 if in_force else np.nan,
+                    }
+                )
+    return {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
+
+
+def test_a_known_peak_is_found_and_believed() -> None:
+    found = length_scale(table(), SHAPE, ScaleSettings(resamplings=500))
+    assert found.recommendation.kind == "peak"
+    assert found.recommendation.n in (6, 7, 8)
+    assert found.recommendation.caps_apart == ()
+    assert len(found.summary.n) == 14 * len(CLUSTER_CAPS)
+    assert found.block_side_points > found.grain_diameter_points > 0
+
+
+def test_the_seed_and_the_number_of_draws_are_those_of_the_settings() -> None:
+    first, again, other, more = (
+        length_scale(table(), SHAPE, settings).summary.nmi_mean_low
+        for settings in (
+            ScaleSettings(resamplings=200),
+            ScaleSettings(resamplings=200),
+            ScaleSettings(resamplings=200, seed=1),
+            ScaleSettings(resamplings=300),
+        )
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other, equal_nan=True)
+    assert not np.array_equal(first, more, equal_nan=True)
+
+
+def test_the_cap_in_force_recommends() -> None:
+    rows = table(place=11.0)
+    moved = {**rows, "nmi": np.where(rows["k_max"] == 40, table(place=5.0)["nmi"], rows["nmi"])}
+    assert length_scale(moved, SHAPE, ScaleSettings()).recommendation.set_by_cap
+    own = length_scale(moved, SHAPE, ScaleSettings(cluster_cap=40)).recommendation
+    assert own.n in (4, 5, 6)
+
+
+@pytest.mark.parametrize("diameter", [8.0, 20.0, 45.0])
+def test_the_diameter_follows_from_counts_of_voronoi_cells(diameter: float) -> None:
+    """Cells that squares of a Poisson-Voronoi tessellation meet, counted on a fine grid."""
+    side, random = 600, np.random.default_rng(2)
+    density = 4 / (np.pi * diameter**2)
+    centres = random.random((random.poisson(density * (side + 200) ** 2), 2)) * (side + 200) - 100
+    from scipy.spatial import cKDTree
+
+    places = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), axis=-1).reshape(-1, 2)
+    cell = cKDTree(centres).query(places)[1].reshape(side, side)
+    n_all, count = [], []
+    for n in (4, 6, 8, 12, 20):
+        edges = np.arange(n + 1) * side // n
+        for i in range(n):
+            for j in range(n):
+                n_all.append(n)
+                count.append(len(np.unique(cell[edges[i] : edges[i + 1], edges[j] : edges[j + 1]])))
+    rows = {"n": np.asarray(n_all), "k_max": np.full(len(n_all), 10_000), "clusters_scores": np.asarray(count)}
+    assert grain_diameter(rows, (side, side)) == pytest.approx(diameter, rel=0.1)
+
+
+def test_without_clusters_there_is_no_diameter_but_a_curve() -> None:
+    rows = table()
+    single = {**rows, "clusters_scores": np.ones(len(rows["n"]), np.int64)}
+    assert np.isnan(grain_diameter(single, SHAPE))
+    found = length_scale(single, SHAPE, ScaleSettings())
+    assert found.recommendation.kind == "none"
+    assert found.recommendation.n is None
+
+
+def test_the_tilings_around_are_the_neighbours() -> None:
+    found = length_scale(table(), SHAPE, ScaleSettings(resamplings=200)).recommendation
+    assert found.n is not None
+    tilings = tuple(range(2, 16))
+    assert tilings_around(found, tilings) == (found.n - 1, found.n, found.n + 1)
+    assert tilings_around(found, (found.n, 20)) == (found.n, 20)
+
+
+def test_shifted_grids_are_averaged_by_place() -> None:
+    first, second = table(seed=1), table(seed=2, offset=OFFSETS[0])
+    both = {name: np.concatenate([first[name], second[name]]) for name in first}
+    summary = offset_summary(both, ScaleSettings())
+    assert len(summary["n"]) == 14 * 2
+    own = (second["n"] == 5) & (second["k_max"] == 20)
+    place = (summary["n"] == 5) & (summary["offset_y"] == 0.5)
+    assert summary["nmi_mean"][place][0] == pytest.approx(second["nmi"][own].mean())
+    assert summary["roi_count"][place][0] == 25
+
+
+def test_the_control_of_fixed_points_stands_beside_its_cap() -> None:
+    rows = table()
+    curve = fixed_points_curve(rows)
+    summary = length_scale(rows, SHAPE, ScaleSettings(resamplings=200)).summary
+    known = np.isfinite(curve["nmi_mean_fixed_points"])
+    np.testing.assert_array_equal(known, (summary.k_max == 20) & (summary.n < 8))
+    np.testing.assert_allclose(curve["nmi_mean_fixed_points"][known], summary.nmi_mean[known] - 0.2)
+    np.testing.assert_allclose(curve["clusters_mean_fixed_points"][known], 4.0)
