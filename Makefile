@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-system lint docs ui accuracy bench clean
+.PHONY: help demo test test-system lint docs ui accuracy findings bench clean
 
 help:
 	@echo "make demo      simulate a scan, characterise it, say where the report lies"
@@ -12,6 +12,7 @@ help:
 	@echo "make test      style, types and the whole test suite"
 	@echo "make test-system  tests with a real browser; installs Debian's chromium"
 	@echo "make accuracy  tables of accuracy on twins with known truth (hours; see docs/accuracy.md)"
+	@echo "make findings  does the length scale follow the grains? 180 twins (hours; see docs/findings.md)"
 	@echo "make bench     speed beside kikuchipy, scikit-learn and torch (an hour or two; see docs/performance.md)"
 	@echo "make clean     remove the virtual environment"
 
@@ -49,6 +50,9 @@ test-system: $(READY)
 
 accuracy: $(READY)
 	$(BIN)/python -m benchmarks.accuracy
+
+findings: $(READY)
+	$(BIN)/python -m benchmarks.accuracy --only length_scale --results docs/findings --document docs/findings.md
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.speed --document docs/performance.md

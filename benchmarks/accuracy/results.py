@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 #: Modules of the bench that measure; the others arrange and print.
-MEASURING_MODULES = ("boundaries", "edges", "lane", "metrics", "regions", "rivals", "twins", "weights")
+MEASURING_MODULES = ("boundaries", "edges", "lane", "length_scale", "metrics", "regions", "rivals", "twins", "weights")
 #: Rooms of the package whose modules decide what is measured.
 MEASURED_ROOMS = ("methods", "simulation")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.accuracy import length_scale
 from benchmarks.accuracy.results import Results, Row, code_version
 
 
@@ -195,11 +196,16 @@ TABLES: dict[str, Table] = {
 
 def all_tables(results: Results, *, quick: bool) -> dict[str, str]:
     """Every table that there are results for, as Markdown."""
-    return {
+    found = {
         name: render(table, rows, results, quick=quick)
         for name, table in TABLES.items()
         if (rows := [row for row in results.rows(table.experiment) if table.keep(row)])
     }
+    if rows := results.rows("length_scale"):
+        heading = _heading(rows, results, "length_scale", quick)
+        title = "### Recommended ROI length over the mean grain diameter"
+        found["length_scale"] = f"{title}\n\n{heading}\n\n{length_scale.table(rows)}"
+    return found
 
 
 def render(table: Table, rows: list[Row], results: Results, *, quick: bool) -> str:

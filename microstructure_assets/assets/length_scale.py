@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from microstructure_assets.methods.roi_agreement import WorkflowSettings
     from microstructure_assets.methods.scale_curve import Table
 
+#: Share of the signal that binned patterns must keep to stand for the patterns.
+LEAST_SIGNAL = 0.99
 GROUPS = ("components", "knee", "mixture", "anomalies", "references", "factorization", "scale")
 
 
@@ -71,12 +73,15 @@ def rois_of(rois: Table, tilings: Sequence[int]) -> Table:
 
 def _patterns(view: ScanView) -> tuple[PatternBlocks, str]:
     """What the ROIs are made of, and what that is in words."""
-    from microstructure_assets.methods.binning import BinnedPatterns, binning_factor
+    from microstructure_assets.methods.binning import binning_factor
+    from microstructure_assets.methods.scan_noise import binned_signal_share
 
-    factor = binning_factor(view.patterns.pattern_shape)
-    if factor == 1 or view.settings("scale").route == "exact":
+    binned, factor = view.patterns.binned, binning_factor(view.patterns.pattern_shape)
+    if binned is view.patterns or view.settings("scale").route == "exact":
         return view.patterns, "patterns as preprocessed"
-    return BinnedPatterns(view.patterns, view.patterns.pattern_shape), f"patterns binned {factor} × {factor}"
+    share = binned_signal_share(view.patterns, binned, factor)
+    said = f"patterns binned {factor} × {factor} keep {100 * share:.2f} % of the signal"
+    return (binned, said) if share >= LEAST_SIGNAL else (view.patterns, f"patterns as preprocessed: {said}")
 
 
 def _measure(

@@ -107,10 +107,12 @@ def fill_patterns(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     static, origin = static_background(scan, settings)
     correction = BackgroundCorrection.prepare((height, width), settings, static)
     stored, quality = drafts.get("preprocessed_patterns"), drafts.get("pattern_quality")
-    stream = _pattern_stream(view, stored, (rows, columns, *correction.cropped_shape)) if stored else None
-    found = preprocess(scan, correction, stream)
+    stream, binned = (
+        _pattern_streams(view, stored, (rows, columns, *correction.cropped_shape)) if stored else (None, None)
+    )
+    found = preprocess(scan, correction, stream, binned)
     if stored:
-        _finish_patterns(view, stored, found, origin)
+        _finish_patterns(view, stored, found, origin, binned is not None)
     if quality:
         _finish_quality(view, quality, scan, found)
     require_same(states, scan.files)
@@ -169,21 +171,31 @@ def fill_pattern_subspace(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     )
 
 
-def _pattern_stream(view: ScanView, draft: Draft, shape: tuple[int, ...]) -> ArrayStream:
+def _pattern_streams(
+    view: ScanView, draft: Draft, shape: tuple[int, int, int, int]
+) -> tuple[ArrayStream, ArrayStream | None]:
+    """Where the codes go, and those of the binned patterns where the detector is large."""
+    from microstructure_assets.methods.binning import binned_shape
+
     needed, free = int(np.prod(shape, dtype=np.int64)), shutil.disk_usage(draft.folder).free
     if needed * 1.05 > free:
         raise NoPatterns(
             f"{view.scan_name}: the preprocessed patterns need {needed / 1e6:,.1f} MB, found {free / 1e6:,.1f} MB free "
             f"on {view.store.home.root}; free some, crop more (preprocessing.crop_height_px) or choose another --home"
         )
-    return draft.stream("intensity", shape, np.uint8)
+    stream, small = draft.stream("intensity", shape, np.uint8), binned_shape(shape[2:])
+    if small == shape[2:]:
+        return stream, None
+    dimensions = ("y", "x", "dy_binned", "dx_binned")
+    return stream, draft.stream("binned_intensity", (*shape[:2], *small), np.uint8, dimensions=dimensions, units="1")
 
 
-def _finish_patterns(view: ScanView, draft: Draft, found: Preprocessed, origin: str) -> None:
-    gain = found.maps["gain"]
+def _finish_patterns(view: ScanView, draft: Draft, found: Preprocessed, origin: str, binned: bool) -> None:
+    gain, small = found.maps["gain"], ["binned_gain", "binned_offset"] if binned else []
     view.save(
         draft,
-        {"gain": gain, "offset": found.maps["offset"]},
+        {name: found.maps[name] for name in ["gain", "offset", *small]},
+        more_dimensions=dict.fromkeys(small, ("y", "x")),
         facts={"quantisation_step_median": float(np.median(gain)), "static_background": origin},
         shown_arrays={"raw": found.raw, "corrected": found.codes},
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from microstructure_assets.store.draft import ArrayStream
 
 READ_BYTES = 256 << 20
-MAPS = ("pattern_contrast", "mean_intensity", "gain", "offset")
+MAPS = ("pattern_contrast", "mean_intensity", "gain", "offset", "binned_gain", "binned_offset")
 
 
 class NoPatterns(InputError):
@@ -36,8 +36,39 @@ class Preprocessed:
     codes: np.ndarray
 
 
-def preprocess(scan: Scan, correction: BackgroundCorrection, stream: ArrayStream | None) -> Preprocessed:
-    """Read, correct, encode and measure all patterns, shard by shard of what is written."""
+class RowBuffer:
+    """Collects rows of points until they fill whole shards: a shard that is written twice is also read again."""
+
+    def __init__(self, stream: ArrayStream, rows: int) -> None:
+        self._stream, self._left = stream, rows
+        self._waiting: list[np.ndarray] = []
+
+    def append(self, block: np.ndarray) -> None:
+        """Take the next rows, ``(m, ...)``; the last ones of the scan are written at once."""
+        self._waiting.append(block)
+        self._left -= len(block)
+        step, waiting = self._stream.preferred_rows, sum(len(part) for part in self._waiting)
+        whole = waiting if not self._left else waiting // step * step
+        if whole:
+            rows = np.concatenate(self._waiting)
+            self._stream.append(rows[:whole])
+            self._waiting = [rows[whole:]]
+
+
+def preprocess(
+    scan: Scan, correction: BackgroundCorrection, stream: ArrayStream | None, binned_stream: ArrayStream | None
+) -> Preprocessed:
+    """Read, correct, encode and measure all patterns, shard by shard of what is written.
+
+    Parameters
+    ----------
+    scan : Scan
+    correction : BackgroundCorrection
+    stream : ArrayStream, optional
+        Takes the codes; without it patterns are only measured.
+    binned_stream : ArrayStream, optional
+        Takes the codes of the binned patterns of a large detector.
+    """
     assert scan.patterns is not None
     rows, columns, height, width = scan.patterns.shape
     at_once = _points_at_once(scan.patterns)
@@ -46,29 +77,40 @@ def preprocess(scan: Scan, correction: BackgroundCorrection, stream: ArrayStream
     shown = _four_places(rows * columns)
     raw_shown = np.empty((len(shown), height, width), scan.patterns.dtype)
     codes_shown = np.empty((len(shown), *correction.cropped_shape), np.uint8)
+    binned = RowBuffer(binned_stream, rows) if binned_stream else None
     with progress.bar("preprocessing", rows) as bar:
         for start in range(0, rows, step):
             first, last = start * columns, min(rows, start + step) * columns
-            codes = np.empty((last - first, *correction.cropped_shape), np.uint8)
+            codes, smaller = np.empty((last - first, *correction.cropped_shape), np.uint8), []
             for block in parts(first, last, at_once):
                 raw = _read(scan, np.arange(block.start, block.stop))
                 inside = slice(block.start - first, block.stop - first)
-                codes[inside] = _correct(raw, correction, {name: values[block] for name, values in maps.items()})
+                codes[inside], small = _correct(
+                    raw, correction, {name: values[block] for name, values in maps.items()}, binned is not None
+                )
+                smaller.append(small)
                 for number, place in enumerate(shown):
                     if block.start <= place < block.stop:
                         raw_shown[number], codes_shown[number] = raw[place - block.start], codes[place - first]
             if stream:
                 stream.append(codes.reshape(-1, columns, *correction.cropped_shape))
+            if binned:
+                whole = np.concatenate(smaller)
+                binned.append(whole.reshape(-1, columns, *whole.shape[1:]))
             bar.update((last - first) // columns)
     return Preprocessed({name: values.reshape(rows, columns) for name, values in maps.items()}, raw_shown, codes_shown)
 
 
-def _correct(raw: np.ndarray, correction: BackgroundCorrection, maps: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Codes ``(n, h, w)`` uint8 of raw patterns; fills the views `maps` ``(n,)``."""
+def _correct(
+    raw: np.ndarray, correction: BackgroundCorrection, maps: Mapping[str, np.ndarray], binned: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes ``(n, h, w)`` uint8 of raw patterns and of binned ones, if asked for; fills the views `maps` ``(n,)``."""
     from microstructure_assets.methods.background import encode
+    from microstructure_assets.methods.binning import bin_patterns, binned_shape
     from microstructure_assets.methods.quality import pattern_quality
 
     codes = np.empty((len(raw), *correction.cropped_shape), np.uint8)
+    small = np.empty((len(raw) if binned else 0, *binned_shape(correction.cropped_shape)), np.uint8)
     for part in parts(0, len(raw), max(1, BLOCK_BYTES // (4 * raw.shape[1] * raw.shape[2]))):
         corrected = correction(raw[part])
         measured = pattern_quality(raw[part], corrected)
@@ -77,7 +119,13 @@ def _correct(raw: np.ndarray, correction: BackgroundCorrection, maps: Mapping[st
         maps["pattern_contrast"][part] = measured.band_contrast
         maps["mean_intensity"][part] = measured.mean_intensity
         maps["gain"][part], maps["offset"][part] = encoded.gain, encoded.offset
-    return codes
+        if binned:
+            height, width = correction.cropped_shape
+            means, _ = bin_patterns(corrected.reshape(-1, height * width), (height, width))
+            encoded = encode(means.reshape(-1, *small.shape[1:]))
+            small[part] = encoded.code
+            maps["binned_gain"][part], maps["binned_offset"][part] = encoded.gain, encoded.offset
+    return codes, small
 
 
 def _read(scan: Scan, points: np.ndarray) -> np.ndarray:

@@ -131,13 +131,11 @@ class ZeroMeanPatterns:
 
 def _stitched_patterns(view: ScanView, noise_variance: float) -> tuple[PatternBlocks, float]:
     """What the stitching reads: zero-mean patterns, binned on a large detector, and their noise variance per pixel."""
-    from microstructure_assets.methods.binning import BinnedPatterns, binning_factor
     from microstructure_assets.methods.scan_noise import scan_noise_variance
 
-    paper = view.settings("preprocessing").intensity == "paper"
-    patterns: PatternBlocks = ZeroMeanPatterns(view.patterns) if paper else view.patterns
-    if binning_factor(view.patterns.pattern_shape) > 1:
-        patterns = BinnedPatterns(patterns, view.patterns.pattern_shape)
+    paper, binned = view.settings("preprocessing").intensity == "paper", view.patterns.binned
+    patterns: PatternBlocks = ZeroMeanPatterns(binned) if paper else binned
+    if binned is not view.patterns:
         noise_variance = scan_noise_variance(patterns)
     # Patterns without any noise (constant ones, copies of a few) still need a level that differences are held against.
     return patterns, max(noise_variance, LEAST_NOISE_VARIANCE)

@@ -157,12 +157,15 @@ class StoredPatterns:
     ----------
     artifact : Artifact
         ``preprocessed_patterns``.
+    prefix : str
+        ``binned_`` for the binned patterns of a large detector.
     """
 
-    def __init__(self, artifact: Artifact) -> None:
-        self._codes = artifact.group["intensity"]
-        self._gain = artifact.array("gain")
-        self._offset = artifact.array("offset")
+    def __init__(self, artifact: Artifact, prefix: str = "") -> None:
+        self._artifact = artifact
+        self._codes = artifact.group[f"{prefix}intensity"]
+        self._gain = artifact.array(f"{prefix}gain")
+        self._offset = artifact.array(f"{prefix}offset")
         self.pattern_shape: tuple[int, int] = tuple(self._codes.shape[2:])
 
     @property
@@ -170,6 +173,11 @@ class StoredPatterns:
         """Rows, columns and pixels."""
         rows, columns, height, width = self._codes.shape
         return int(rows), int(columns), int(height * width)
+
+    @cached_property
+    def binned(self) -> StoredPatterns:
+        """Patterns averaged over blocks of pixels where the detector is large; else these patterns."""
+        return StoredPatterns(self._artifact, "binned_") if "binned_intensity" in self._artifact.group else self
 
     def read(self, row_start: int, row_stop: int, column_start: int, column_stop: int) -> np.ndarray:
         """Patterns of a rectangle, ``(rows, columns, pixels)`` float32."""

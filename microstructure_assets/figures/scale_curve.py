@@ -16,6 +16,7 @@ from microstructure_assets.figures.inputs import (
     Tables,
     columns,
     never_raises,
+    per_roi,
     statement,
     width_px,
 )
@@ -73,12 +74,12 @@ def draw_nmi_scale_curve(
     ----------
     .. [1] Q. Zhang, S. Benito, S. Weber, M. Stricker, "Multi-modal data-driven microstructure characterization".
     """
+    given, chosen = per_roi(arrays, "k_max"), per_roi(arrays, "n")
     table = columns(tables, "curve", NUMERIC, optional=OPTIONAL)
     if table is None or not np.isfinite(table["nmi_mean"]).any():
         words = "No tiling has a ROI with several clusters on both sides."
         return statement("Length scale", words, heading, width_in)
     caps = np.unique(table["k_max"])
-    given = np.asarray(arrays.get("k_max", [])).ravel()
     cap = float(given[0]) if given.size else float(caps[-2] if len(caps) > 1 else caps[0])
     curves = {float(one): _of_cap(table, one) for one in caps}
     own = curves.get(cap, next(iter(curves.values())))
@@ -88,7 +89,6 @@ def draw_nmi_scale_curve(
     lower = Box(LEFT, upper.bottom + MIDDLE, inner, 210)
     canvas = Canvas(width, lower.bottom + BOTTOM)
     limits = (float(own["n"].min()) - 0.5, float(own["n"].max()) + 0.5)
-    chosen = np.asarray(arrays.get("n", [])).ravel()
     _agreement(canvas, upper, limits, curves, cap, own, chosen)
     _roi_axis(canvas, upper, limits, own, grid)
     _controls(canvas, lower, limits, own, cap)

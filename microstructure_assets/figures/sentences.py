@@ -89,20 +89,22 @@ def distrust(facts: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _distrust_of_tiling(curve: Mapping[str, Any], tiling: Mapping[str, Any]) -> list[str]:
-    if curve["set_by_cap"]:
-        return ["The length scale is set by the cap on K, not by the microstructure; ROIs were made by points."]
-    if curve["n"] is None:
-        return [f"The scan shows no length scale: {curve['why']}. ROIs were made by their number of points."]
-    warnings = []
-    if tiling["chosen_by"] == "scale_curve" and tiling["n"] != curve["n"]:
-        warnings.append(
-            f"The {tiling['n']} × {tiling['n']} ROIs were chosen from an earlier scale curve, the present one "
-            f"recommends {curve['n']} × {curve['n']}; raise tiling.choice_number to choose anew."
-        )
-    if curve["kind"] != "peak":
+    n, warnings = curve["n"], []
+    by_points = " ROIs were made by their number of points." if tiling["chosen_by"] == "points_per_roi" else ""
+    if n is None:
+        warnings.append(f"The scan shows no length scale: {curve['why']}.{by_points}")
+    elif curve["set_by_cap"]:
+        warnings.append(f"The length scale is set by the cap on K, not by the microstructure.{by_points}")
+    elif curve["kind"] != "peak":
         warnings.append(
             f"The length scale is no peak but {'an edge' if curve['kind'] == 'edge' else 'a plateau'} of the curve: "
             f"tilings from {min(curve['alike'])} to {max(curve['alike'])} cannot all be told apart."
+        )
+    if tiling["chosen_by"] == "scale_curve" and tiling["n"] != n:
+        now = "none" if n is None else f"{n} × {n}"
+        warnings.append(
+            f"The {tiling['n']} × {tiling['n']} ROIs were chosen from an earlier scale curve, the present one "
+            f"recommends {now}; raise tiling.choice_number to choose anew."
         )
     return warnings
 

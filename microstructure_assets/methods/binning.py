@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +20,12 @@ def binning_factor(detector_shape: tuple[int, int], pixel_limit: int = PIXEL_LIM
     while (height // factor) * (width // factor) > pixel_limit:
         factor += 1
     return factor
+
+
+def binned_shape(detector_shape: tuple[int, int], pixel_limit: int = PIXEL_LIMIT) -> tuple[int, int]:
+    """Height and width [px] after binning."""
+    factor = binning_factor(detector_shape, pixel_limit)
+    return detector_shape[0] // factor, detector_shape[1] // factor
 
 
 def bin_patterns(
@@ -48,7 +53,7 @@ def bin_patterns(
     factor = binning_factor(detector_shape, pixel_limit)
     if factor == 1:
         return patterns, 1
-    height, width = detector_shape[0] // factor, detector_shape[1] // factor
+    height, width = binned_shape(detector_shape, pixel_limit)
     lead = patterns.shape[:-1]
     flat = patterns.reshape(-1, *detector_shape)
     binned = np.empty((len(flat), height, width), dtype=np.float32)
@@ -68,29 +73,3 @@ class PatternBlocks(Protocol):
 
     def read(self, row_start: int, row_stop: int, column_start: int, column_stop: int) -> NDArray[np.float32]:
         """Patterns of a rectangle of points, (rows, columns, pixels) float32."""
-
-
-@dataclass(frozen=True)
-class BinnedPatterns:
-    """Patterns binned as they are read.
-
-    Attributes
-    ----------
-    patterns : PatternBlocks
-    detector_shape : tuple of int
-        Height and width [px] before binning.
-    """
-
-    patterns: PatternBlocks
-    detector_shape: tuple[int, int]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Rows, columns, pixels after binning."""
-        factor = binning_factor(self.detector_shape)
-        rows, columns, _ = self.patterns.shape
-        return rows, columns, (self.detector_shape[0] // factor) * (self.detector_shape[1] // factor)
-
-    def read(self, row_start: int, row_stop: int, column_start: int, column_stop: int) -> NDArray[np.float32]:
-        """Binned patterns of a rectangle of points, (rows, columns, pixels) float32."""
-        return bin_patterns(self.patterns.read(row_start, row_stop, column_start, column_stop), self.detector_shape)[0]

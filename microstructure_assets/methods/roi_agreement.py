@@ -32,6 +32,7 @@ from microstructure_assets.methods.parallel import map_blocks
 from microstructure_assets.methods.references import reference_windows
 from microstructure_assets.methods.roi_clusters import CappedClusters, ClusterTask, capped_clusters
 from microstructure_assets.methods.settings import (
+    CLUSTER_CAPS,
     AnomaliesSettings,
     ComponentsSettings,
     FactorizationSettings,
@@ -40,9 +41,6 @@ from microstructure_assets.methods.settings import (
     ReferencesSettings,
     ScaleSettings,
 )
-
-#: K_max of the curves.
-CLUSTER_CAPS = (5, 10, 20, 40)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Noise of a whole scan from a few places of it, for patterns whose noise no ROI has measured (binned ones)."""
+"""Noise and signal of a whole scan from a few places of it: for patterns that no ROI has measured (binned ones)."""
 
 from __future__ import annotations
 
@@ -32,6 +32,37 @@ def scan_noise_variance(patterns: PatternBlocks) -> float:
             block = patterns.read(top, min(rows, top + SIDE_POINTS), left, min(columns, left + SIDE_POINTS))
             found.append(noise_variance(np.ascontiguousarray(block)).variance)
     return float(np.median([variance for variance in found if variance > 0] or [0.0]))
+
+
+def binned_signal_share(patterns: PatternBlocks, binned: PatternBlocks, factor: int) -> float:
+    """Share of the signal energy that binned patterns keep, in the same places.
+
+    Signal is the energy of the patterns less that of their noise, which is measured from neighbouring points. Means of
+    blocks are, but for a factor, coordinates in an orthonormal basis: a subspace that is the same for every grain.
+
+    Parameters
+    ----------
+    patterns, binned
+        The same corrected patterns before and after binning.
+    factor
+        Side of the averaged blocks [px].
+
+    Returns
+    -------
+    float
+        1 where there is no signal to lose.
+    """
+    rows, columns, _ = patterns.shape
+    energies = np.zeros(2)
+    for top in _starts(rows):
+        for left in _starts(columns):
+            area = top, min(rows, top + SIDE_POINTS), left, min(columns, left + SIDE_POINTS)
+            for place, (source, scale) in enumerate(((patterns, 1), (binned, factor**2))):
+                block = np.ascontiguousarray(source.read(*area))
+                noise = noise_variance(block)
+                energy = np.einsum("ijk,ijk->", block, block, dtype=np.float64)
+                energies[place] += scale * (energy - block.shape[2] * float(noise.point_variance.sum()))
+    return float(energies[1] / energies[0]) if energies[0] > 0 else 1.0
 
 
 def _starts(length: int) -> list[int]:

@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from microstructure_assets.settings import Settings
 
+#: K_max of the scale curves.
+CLUSTER_CAPS = (5, 10, 20, 40)
+
 
 class PreprocessingSettings(Settings):
     """Crop, background removal and intensity scale of each pattern (Zhang et al., section 2.2.1)."""
@@ -68,8 +71,8 @@ class ScaleSettings(Settings):
     coarsest_tiling: int = Field(2, ge=1, le=64, description="Fewest ROIs along each axis")
     finest_tiling: int = Field(30, ge=1, le=64, description="Most ROIs along each axis")
     fewest_points: int = Field(60, ge=9, description="Points that a ROI must hold; finer tilings are left out [points]")
-    cluster_cap: Literal[5, 10, 20, 40] = Field(
-        20, description="K_max of the curve that recommends a tiling; the curves of 5, 10, 20 and 40 are all stored"
+    cluster_cap: int = Field(
+        20, description="K_max of the curve that recommends a tiling, one of 5, 10, 20 and 40; all four are stored"
     )
     clusters_of_weights: Literal["noise_floor", "anew", "scores"] = Field(
         "noise_floor",
@@ -95,6 +98,8 @@ class ScaleSettings(Settings):
     def _ordered(self) -> Self:
         if self.coarsest_tiling > self.finest_tiling:
             raise ValueError(f"coarsest_tiling {self.coarsest_tiling} is finer than finest_tiling {self.finest_tiling}")
+        if self.cluster_cap not in CLUSTER_CAPS:
+            raise ValueError(f"cluster_cap {self.cluster_cap} is none of {', '.join(map(str, CLUSTER_CAPS))}")
         return self
 
 

@@ -84,6 +84,12 @@ class TwinSettings(Settings):
     grain_size_sigma: float = Field(
         0.4, ge=0, le=1.0, description="Standard deviation of ln(diameter) of Laguerre grains; by number [-]"
     )
+    large_grain_fraction: float = Field(
+        0.0, ge=0, lt=1, description="Share of the Laguerre grains, by number, that belong to a second, larger mode [-]"
+    )
+    large_grain_ratio: float = Field(
+        5.0, gt=1, le=50, description="Median diameter of the larger mode over that of the smaller one [-]"
+    )
     elongation: float = Field(
         1.0, ge=1, le=20, description="Aspect ratio of the grains along the microstructure's x [-]"
     )

@@ -35,6 +35,9 @@ def tessellate(settings: TwinSettings, y: Float64, x: Float64, generator: np.ran
     if settings.microstructure == "voronoi":
         return _nearest(seeds, samples).reshape(shape)
     sizes = generator.lognormal(0.0, settings.grain_size_sigma, count) ** 2
+    if settings.large_grain_fraction > 0:
+        large = generator.random(count) < settings.large_grain_fraction
+        sizes = np.where(large, settings.large_grain_ratio**2, 1.0) * sizes
     return _laguerre(seeds, sizes / sizes.sum() * float(np.prod(high - low)), samples, low, high).reshape(shape)
 
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+YX = ("y", "x")
+KERNELS = ("numba", "numpy")
+NUMERICS = (*KERNELS, "scipy")
+READERS = ("h5py", *KERNELS, "orix", "pillow", "rosettasciio", "tifffile")
+
 
 @dataclass(frozen=True)
 class Variable:

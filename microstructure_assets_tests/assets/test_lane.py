@@ -33,7 +33,8 @@ def make_manifest(store: Store, phases: int = 0, step: float | None = None) -> N
 
     def fill(draft: Draft) -> None:
         draft.table("files", {name: np.arange(1) for name in ("path", "bytes", "sha256")})
-        draft.document({"grid": {**GRID, "step_y_um": step, "step_x_um": step}, "phases": phases})
+        grid = {**GRID, "step_y_um": step, "step_x_um": step}
+        draft.document({"grid": grid, "phases": phases, "raw_files": {"hash": "0" * 64}})
 
     extra = {"phases": phases, "step": step}
     materialise(store, "s", None, Recipe("scan_manifest", "1", extra=extra), fill)

@@ -62,7 +62,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(
     usage = shutil.disk_usage(tmp_path)._replace(free=SIZE - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     monkeypatch.setattr(os, "posix_fallocate", refused)
-    with pytest.raises(InputError, match=r"rows 1:7, columns 2:8: .*tiling\.n.*another --home") as told:
+    with pytest.raises(InputError, match=r"patterns of 6 × 6 points: .*tiling\.n.*another --home") as told:
         patterns.read_area(AREA, tmp_path)
     assert str(tmp_path) in str(told.value)
     assert not list(tmp_path.iterdir())

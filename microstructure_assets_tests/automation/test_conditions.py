@@ -7,11 +7,19 @@ import dagster as dg
 
 from microstructure_assets.automation.under_way import PROCESS_TAG, this_process
 from microstructure_assets.definitions import build_defs
-from microstructure_assets.store.contract import ARTIFACTS, TILE_ARTIFACTS
+from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.store import Store
+from microstructure_assets.store.tile_artifacts import TILE_ARTIFACTS
 from microstructure_assets_tests.automation.conftest import make_tiling
 
-SCAN_STAGE = ["scan_manifest", "preprocessed_patterns", "pattern_quality", "pattern_subspace", "analysis_tiling"]
+SCAN_STAGE = [
+    "scan_manifest",
+    "preprocessed_patterns",
+    "pattern_quality",
+    "pattern_subspace",
+    "nmi_scale_curve",
+    "analysis_tiling",
+]
 TILES = [spec.name for spec in TILE_ARTIFACTS]
 FOUR = ["s|t00", "s|t01", "s|t02", "s|t03"]
 

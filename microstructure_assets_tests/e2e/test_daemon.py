@@ -11,9 +11,10 @@ import dagster as dg
 
 from microstructure_assets.jobs import register_scan
 from microstructure_assets.servers import start, stop
-from microstructure_assets.store.contract import ARTIFACTS, TILE_ARTIFACTS
+from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.scans import ScanRegistry
+from microstructure_assets.store.tile_artifacts import TILE_ARTIFACTS
 from microstructure_assets_tests.e2e.conftest import Lab
 
 TILES = [spec.name for spec in TILE_ARTIFACTS]

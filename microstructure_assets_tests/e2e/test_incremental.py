@@ -13,10 +13,11 @@ from dagster._core.loader import LoadingContextForTest
 
 from microstructure_assets.definitions import build_defs
 from microstructure_assets.store import contract
-from microstructure_assets.store.contract import ARTIFACTS, TILE_ARTIFACTS
+from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.scans import NamedRegion, ScanRegistry
+from microstructure_assets.store.tile_artifacts import TILE_ARTIFACTS
 from microstructure_assets_tests.e2e.conftest import Lab
 
 TILING = {"tiling.n": "2"}
@@ -47,7 +48,7 @@ def stale(lab: Lab) -> set[tuple[str, str]]:
 
 def test_everything_changes_only_as_far_as_it_must(done: Lab, small_twin: Path) -> None:
     first, events = done.heads("s"), done.events_by_asset()
-    assert len(first) == 7 + 4 * len(TILES)
+    assert len(first) == 8 + 4 * len(TILES)
     assert all(head.reason == "computed: first time" for head in first.values())
     assert all(sorted(events[name]) == ["s|t00", "s|t01", "s|t02", "s|t03"] for name in TILES)
 
@@ -158,7 +159,7 @@ def test_an_interrupted_job_goes_on_where_it_stopped(
     lab.characterize(small_twin, "s")
     whole = lab.heads("s")
     assert {place: whole[place] for place in half} == half
-    assert len(whole) == 7 + 4 * len(TILES)
+    assert len(whole) == 8 + 4 * len(TILES)
 
 
 def test_a_region_takes_the_references_of_another_and_follows_its_changes(done: Lab, small_twin: Path) -> None:

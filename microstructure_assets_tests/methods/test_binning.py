@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from microstructure_assets.methods.binning import BinnedPatterns, bin_patterns, binning_factor
-from microstructure_assets.methods.scan_noise import scan_noise_variance
+from microstructure_assets.methods.binning import bin_patterns, binned_shape, binning_factor
+from microstructure_assets.methods.scan_noise import binned_signal_share, scan_noise_variance
 from microstructure_assets.methods.stitching import ArrayPatterns
 
 
@@ -45,15 +45,18 @@ def test_independent_noise_falls_with_the_area() -> None:
     assert binned.var() == pytest.approx(1 / factor**2, rel=0.01)
 
 
-def test_binned_patterns_are_read_as_they_are_binned_and_their_noise_is_measured() -> None:
+def test_noise_and_signal_of_binned_patterns_are_measured() -> None:
     generator = np.random.default_rng(2)
     base = generator.normal(size=(2, 20, 20)).repeat(10, axis=1).repeat(10, axis=2).reshape(2, -1)
     grain = (np.arange(40) > 17).astype(int)
     whole = np.repeat(base[grain][None], 20, axis=0) + 2.0 * generator.normal(size=(20, 40, 40_000))
-    patterns = ArrayPatterns(whole.astype(np.float32))
-    binned = BinnedPatterns(patterns, (200, 200))
-    factor = binning_factor((200, 200))
-    assert binned.shape == (20, 40, (200 // factor) ** 2)
-    block = binned.read(2, 5, 10, 30)
-    np.testing.assert_array_equal(block, bin_patterns(whole[2:5, 10:30].astype(np.float32), (200, 200))[0])
+    small, factor = bin_patterns(whole.astype(np.float32), (200, 200))
+    patterns, binned = ArrayPatterns(whole.astype(np.float32)), ArrayPatterns(small)
+    assert small.shape[2:] == (np.prod(binned_shape((200, 200))),)
     assert scan_noise_variance(binned) == pytest.approx(4.0 / factor**2, rel=0.05)
+    clean, _ = bin_patterns(base[grain].astype(np.float32), (200, 200))
+    kept = factor**2 * np.sum(clean**2) / np.sum(base[grain] ** 2)
+    assert kept < 0.97
+    assert binned_signal_share(patterns, binned, factor) == pytest.approx(kept, abs=0.01)
+    noise = ArrayPatterns(np.zeros((20, 20, 400), np.float32))
+    assert binned_signal_share(noise, noise, 1) == 1.0

@@ -11,9 +11,8 @@ from microstructure_assets.methods.length_scale import (
     offset_summary,
     tilings_around,
 )
-from microstructure_assets.methods.roi_agreement import CLUSTER_CAPS
 from microstructure_assets.methods.scale_curve import Table
-from microstructure_assets.methods.settings import ScaleSettings
+from microstructure_assets.methods.settings import CLUSTER_CAPS, ScaleSettings
 
 SHAPE = (300, 240)
 

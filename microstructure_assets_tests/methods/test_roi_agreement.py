@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from microstructure_assets.methods.noise import noise_variance
-from microstructure_assets.methods.roi_agreement import CLUSTER_CAPS, RoiPatterns, WorkflowSettings, agreements
-from microstructure_assets.methods.settings import MixtureSettings, ReferencesSettings, ScaleSettings
+from microstructure_assets.methods.roi_agreement import RoiPatterns, WorkflowSettings, agreements
+from microstructure_assets.methods.settings import CLUSTER_CAPS, MixtureSettings, ReferencesSettings, ScaleSettings
 from microstructure_assets_tests.methods.grains import GrainScan, grain_scan
 
 

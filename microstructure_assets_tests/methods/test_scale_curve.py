@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from microstructure_assets.methods.roi_agreement import CLUSTER_CAPS, WorkflowSettings
+from microstructure_assets.methods.roi_agreement import WorkflowSettings
 from microstructure_assets.methods.scale_curve import Band, Table, band_agreements, curve_tilings, tiling_bands
-from microstructure_assets.methods.settings import ReferencesSettings, ScaleSettings
+from microstructure_assets.methods.settings import CLUSTER_CAPS, ReferencesSettings, ScaleSettings
 from microstructure_assets.methods.tiling import rois
 from microstructure_assets_tests.methods.grains import GrainScan, grain_scan
 

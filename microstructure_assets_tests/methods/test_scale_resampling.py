@@ -181,4 +181,4 @@ def test_wrong_draws_are_named() -> None:
         with pytest.raises(ValueError, match="block_side: found"):
             resample(rows, SHAPE, side, draws=10)
     with pytest.raises(ValueError, match="column: found a centre at 55"):
-        resample(rows, (60, 50), SIDE)
+        resample(rows, (60, 50), SIDE, draws=10)

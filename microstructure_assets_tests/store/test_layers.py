@@ -6,6 +6,7 @@ import pytest
 
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.settings import SettingsError, parse_setting, settings_group, settings_groups
+from microstructure_assets.store.contract import artifact_spec
 from microstructure_assets.store.files import read_json, write_json
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.layers import SCAN_GROUPS, TILE_GROUPS, SettingsLayers
@@ -171,6 +172,10 @@ def test_settings_that_belong_together_are_checked_together(home: Home) -> None:
         layers.configure("s", {"knee.maximum": "11"})
     with pytest.raises(SettingsError, match="minimum 12 is larger than maximum 11"):
         layers.configure("s", {"knee.maximum": "11"}, "t00")
+    with pytest.raises(SettingsError, match="cluster_cap 7 is none of 5, 10, 20, 40"):
+        layers.configure("s", {"scale.cluster_cap": "7"})
+    layers.configure("s", {"scale.cluster_cap": "10"})
+    assert layers.in_force("s")["scale.cluster_cap"].value == 10
 
 
 def test_a_tile_cannot_have_a_setting_of_the_whole_scan(home: Home) -> None:
@@ -181,16 +186,29 @@ def test_a_tile_cannot_have_a_setting_of_the_whole_scan(home: Home) -> None:
 def test_scan_and_tile_settings_have_hashes_of_their_own_groups_only(home: Home) -> None:
     layers = SettingsLayers(home)
     scan, tile = layers.content_hash("s"), layers.content_hash("s", "t00")
-    layers.configure("s", {"knee.minimum": "3"})
+    layers.configure("s", {"boundaries.interpolation": "linear"})
     assert layers.content_hash("s") == scan
     assert layers.content_hash("s", "t00") != tile
     layers.configure("s", {"tiling.n": "3"})
     assert layers.content_hash("s") != scan
 
 
-def test_every_group_belongs_to_exactly_one_stage() -> None:
+def test_settings_of_the_tiles_that_the_scale_curve_uses_count_for_the_scan_but_not_those_of_one_tile(
+    home: Home,
+) -> None:
+    layers = SettingsLayers(home)
+    scan = layers.content_hash("s")
+    layers.configure("s", {"knee.minimum": "3"}, "t00")
+    assert layers.content_hash("s") == scan
+    layers.configure("s", {"knee.minimum": "3"})
+    assert layers.content_hash("s") != scan
+
+
+def test_every_group_is_used_and_whole_scans_share_only_what_the_scale_curve_does_in_its_rois() -> None:
     assert set(settings_groups()) == SCAN_GROUPS | TILE_GROUPS
-    assert not SCAN_GROUPS & TILE_GROUPS
+    curve = artifact_spec("nmi_scale_curve").groups
+    assert curve >= SCAN_GROUPS & TILE_GROUPS
+    assert curve - TILE_GROUPS == {"scale"}
 
 
 def test_none_is_a_value_where_a_field_allows_it() -> None:
