@@ -9,6 +9,7 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 from pydantic import Field, create_model
 
+from microstructure_assets.compute import DASK_VARIABLE, Compute, compute_at
 from microstructure_assets.settings import settings_groups
 from microstructure_assets.store.home import HOME_VARIABLE, Home, prepare_home, resolve_home
 from microstructure_assets.store.store import Store
@@ -25,6 +26,18 @@ class HomeResource(dg.ConfigurableResource):
     def store(self) -> Store:
         """The store of this home."""
         return Store(prepare_home(resolve_home(self.root or None)))
+
+
+class ComputeResource(dg.ConfigurableResource):
+    """Where blocks of work run."""
+
+    dask: str = Field(
+        "", description=f"Address of a Dask scheduler, as tcp://host:8786; empty = {DASK_VARIABLE}, else this machine"
+    )
+
+    def compute(self) -> Compute:
+        """This machine, or the cluster."""
+        return compute_at(self.dask or os.environ.get(DASK_VARIABLE, ""))
 
 
 def settings_form() -> type[dg.Config]:

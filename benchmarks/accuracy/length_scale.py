@@ -14,7 +14,7 @@ from microstructure_assets.methods.background import BackgroundCorrection
 from microstructure_assets.methods.length_scale import length_scale
 from microstructure_assets.methods.roi_agreement import WorkflowSettings
 from microstructure_assets.methods.scale_curve import band_agreements, tiling_bands
-from microstructure_assets.methods.settings import CLUSTER_CAPS, PreprocessingSettings, ScaleSettings
+from microstructure_assets.methods.settings import CLUSTER_CAPS, KneeSettings, MixtureSettings, PreprocessingSettings
 from microstructure_assets.methods.stitching import ArrayPatterns
 from microstructure_assets.simulation.twin import simulate
 
@@ -37,18 +37,23 @@ DETECTOR_PX = 40
 NOISE_NU = 1.0
 #: Steps of an eighth to a third: finer ones would not tell more of a law over a factor of four.
 TILINGS = (3, 4, 5, 6, 7, 8, 9, 11, 13, 16)
-SCALE = ScaleSettings()
+#: Limits on components and clusters: as the lane has them; or 40 components, and five numbers (not points) a parameter.
+LIMITS = {
+    "default": WorkflowSettings(),
+    "lifted": WorkflowSettings(knee=KneeSettings(maximum=40), mixture=MixtureSettings(points_per_parameter=0.5)),
+}
 
 
 def parameters(quick: bool) -> list[dict[str, Any]]:
-    """Diameters, size laws and shapes of the grains."""
+    """Diameters, size laws and shapes of the grains; one law and shape with the limits lifted."""
     diameters = DIAMETERS[:2] if quick else DIAMETERS
-    return [
-        {"sizes": sizes, "elongation": elongation, "diameter": diameter, "shape": [_side(diameter)] * 2}
-        for diameter in diameters
-        for sizes in SIZES
-        for elongation in ELONGATIONS
-    ]
+    plain = [_parameters(sizes, shape, own, "default") for own in diameters for sizes in SIZES for shape in ELONGATIONS]
+    return plain + [_parameters("Voronoi", 1.0, own, "lifted") for own in diameters]
+
+
+def _parameters(sizes: str, elongation: float, diameter: float, limits: str) -> dict[str, Any]:
+    shape = [_side(diameter)] * 2
+    return {"sizes": sizes, "elongation": elongation, "diameter": diameter, "shape": shape, "limits": limits}
 
 
 def _side(diameter: float) -> int:
@@ -80,15 +85,22 @@ def measure(given: dict[str, Any], seed: int) -> list[Row]:
         ]
     )
     patterns = ArrayPatterns(corrected.reshape(rows, columns, -1))
-    workflow = WorkflowSettings(scale=SCALE)
+    workflow = LIMITS[given["limits"]]
     tables = [band_agreements(patterns, band, workflow) for n in TILINGS for band in tiling_bands(patterns.shape, n)]
     rois = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     found: list[Row] = []
     for cap in CLUSTER_CAPS:
-        scale = length_scale(rois, (rows, columns), SCALE.model_copy(update={"cluster_cap": cap}))
+        scale = length_scale(rois, (rows, columns), workflow.scale.model_copy(update={"cluster_cap": cap}))
         chosen = scale.recommendation
         summary, own = scale.summary, scale.summary.k_max == cap
         best = chosen.cap_shift[cap]
+        curve = dict(
+            zip(
+                summary.n[own].tolist(),
+                zip(summary.nmi_mean[own], summary.limited_fraction[own], strict=True),
+                strict=True,
+            )
+        )
         length = math.sqrt(rows * columns) / best if best else math.nan
         found.append(
             {
@@ -96,6 +108,7 @@ def measure(given: dict[str, Any], seed: int) -> list[Row]:
                 "n": best,
                 "kind": chosen.kind,
                 "set_by_cap": chosen.set_by_cap,
+                "set_by_limits": chosen.set_by_limits,
                 "n_low": chosen.n_low,
                 "n_high": chosen.n_high,
                 "roi_length": length,
@@ -104,8 +117,9 @@ def measure(given: dict[str, Any], seed: int) -> list[Row]:
                 "number_mean": number_mean,
                 "area_mean": area_mean,
                 "diameter_from_clusters": scale.grain_diameter_points,
-                "nmi_best": float(np.nanmax(summary.nmi_mean[own])),
-                "nmi_least": float(np.nanmin(summary.nmi_mean[own])),
+                "nmi": [round(float(curve[n][0]), 4) for n in TILINGS],
+                "limited": [round(float(curve[n][1]), 4) for n in TILINGS],
+                "clusters": [round(float(mean), 2) for mean in summary.clusters_mean[own]],
             }
         )
     return found
@@ -129,25 +143,28 @@ def fits(rows: list[Row]) -> list[Row]:
     Returns
     -------
     list of dict
-        By group: ``k_max, sizes, elongation``, number of ``twins``; of either mean diameter d, ``number`` and ``area``:
-        slope ``b`` with its 95 % interval, and the geometric mean of the ratio with its 95 % interval.
+        By group: ``limits, k_max, sizes, elongation``, number of ``twins``; of either mean diameter d, ``number`` and
+        ``area``: slope ``b`` with its 95 % interval, and the geometric mean of the ratio with its 95 % interval.
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         if row["n"] is None:
             continue
-        for key in ((row["k_max"], row["sizes"], row["elongation"]), (row["k_max"], "all", 0.0)):
-            groups.setdefault(key, []).append(row)
+        own = (row["limits"], row["k_max"])
+        groups.setdefault((*own, row["sizes"], row["elongation"]), []).append(row)
+        if row["limits"] == "default":
+            groups.setdefault((*own, "all", 0.0), []).append(row)
     found = []
-    for (cap, sizes, elongation), members in sorted(groups.items(), key=str):
-        line: Row = {"k_max": cap, "sizes": sizes, "elongation": elongation, "twins": len(members)}
+    for (limits, cap, sizes, elongation), members in sorted(groups.items()):
+        line: Row = {"limits": limits, "k_max": cap, "sizes": sizes, "elongation": elongation, "twins": len(members)}
         length = np.log([row["roi_length"] for row in members])
         for name in ("number", "area"):
             diameter = np.log([row[f"{name}_mean"] for row in members])
             line[name] = _fit(diameter, length)
         kinds = [row["kind"] for row in members]
         line["kinds"] = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
-        line["set_by_cap"] = sum(bool(row["set_by_cap"]) for row in members)
+        for name in ("set_by_cap", "set_by_limits"):
+            line[name] = sum(bool(row[name]) for row in members)
         found.append(line)
     return found
 
@@ -174,23 +191,27 @@ def _fit(diameter: NDArray[np.float64], length: NDArray[np.float64]) -> dict[str
 def table(rows: list[Row]) -> str:
     """The fits as Markdown."""
     heads = (
-        "K_max", "sizes", "elongation", "twins", "peak / plateau / edge / flat", "set by the cap",
+        "limits", "K_max", "sizes", "elongation", "twins", "peak / plateau / edge / flat", "set by the cap",
+        "set by the limits",
         "ROI / number mean", "b, number mean", "ROI / area mean", "b, area mean", "scatter",
     )  # fmt: skip
     lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for fit in fits(rows):
         cells = [
+            fit["limits"],
             str(fit["k_max"]),
             fit["sizes"],
             "all" if fit["sizes"] == "all" else f"{fit['elongation']:g}",
             str(fit["twins"]),
             " / ".join(str(fit["kinds"].get(kind, 0)) for kind in ("peak", "plateau", "edge", "flat")),
             str(fit["set_by_cap"]),
+            str(fit["set_by_limits"]),
         ]
         for name in ("number", "area"):
             own = fit[name]
             cells += [_interval(own, "ratio"), _interval(own, "b")]
-        cells.append(f"{fit['number']['scatter']:.2f}")
+        scatter = fit["number"]["scatter"]
+        cells.append(f"{scatter:.2f}" if math.isfinite(scatter) else "–")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -198,4 +219,6 @@ def table(rows: list[Row]) -> str:
 def _interval(values: dict[str, float], name: str) -> str:
     if not math.isfinite(values[name]):
         return "–"
+    if not math.isfinite(values[name + "_low"]):
+        return f"{values[name]:.2f}"
     return f"{values[name]:.2f} ({values[name + '_low']:.2f} to {values[name + '_high']:.2f})"

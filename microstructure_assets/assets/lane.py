@@ -10,10 +10,11 @@ import dagster as dg
 from microstructure_assets import progress
 from microstructure_assets.assets.views import ScanView, TileView
 from microstructure_assets.automation.conditions import incremental
+from microstructure_assets.compute import Compute, LocalCompute
 from microstructure_assets.errors import InputError
 from microstructure_assets.figures.render import as_markdown
 from microstructure_assets.partitions import scan_partitions, split_key, tile_key, tile_partitions
-from microstructure_assets.resources import HomeResource
+from microstructure_assets.resources import ComputeResource, HomeResource
 from microstructure_assets.store.content import hash_json
 from microstructure_assets.store.contract import artifact_spec
 from microstructure_assets.store.draft import Draft
@@ -81,13 +82,13 @@ def lane(name: str, group: str, makers: Sequence[Maker]) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=name, specs=asset_specs(names, group), can_subset=True, backfill_policy=dg.BackfillPolicy.single_run()
     )
-    def body(context: dg.AssetExecutionContext, home: HomeResource) -> Any:
+    def body(context: dg.AssetExecutionContext, home: HomeResource, compute: ComputeResource) -> Any:
         selected = {key.to_user_string() for key in context.selected_asset_keys}
         chosen = [maker for maker in makers if selected.intersection(maker.artifacts)]
         recorder = Recorder(context, home.store(), names)
-        keys = in_order(recorder.store, context.partition_keys)
+        keys, place = in_order(recorder.store, context.partition_keys), compute.compute()
         with progress.bar(group, len(keys) * len(chosen)) as bar:
-            failures = [failed for key in keys if (failed := run_makers(recorder, key, chosen, selected, bar))]
+            failures = [failed for key in keys if (failed := run_makers(recorder, key, chosen, selected, bar, place))]
         recorder.summarise()
         if failures:
             raise together(failures) from failures[0].__cause__
@@ -98,7 +99,12 @@ def lane(name: str, group: str, makers: Sequence[Maker]) -> dg.AssetsDefinition:
 
 
 def run_makers(
-    recorder: "Recorder", key: str, makers: Sequence[Maker], selected: set[str], bar: progress.Bar
+    recorder: "Recorder",
+    key: str,
+    makers: Sequence[Maker],
+    selected: set[str],
+    bar: progress.Bar,
+    compute: Compute,
 ) -> MakingFailed | None:
     """Make and record the selected artifacts of one partition; an error is given back, so that the others go on."""
     scan, slot = split_key(key)
@@ -107,7 +113,8 @@ def run_makers(
         started = time.perf_counter()
         try:
             upstream = recorder.upstream(scan, slot, wanted)
-            outcomes = make(recorder.store, scan, slot, maker, wanted, {"run_id": recorder.context.run.run_id})
+            origin = {"run_id": recorder.context.run.run_id}
+            outcomes = make(recorder.store, scan, slot, maker, wanted, origin, compute)
         except MakingFailed as failed:
             bar.update(len(makers) - done)
             if isinstance(failed.__cause__, TileUnknown):
@@ -122,7 +129,13 @@ def run_makers(
 
 
 def make(
-    store: Store, scan: str, slot: str | None, maker: Maker, wanted: Sequence[str], origin: Mapping[str, Any]
+    store: Store,
+    scan: str,
+    slot: str | None,
+    maker: Maker,
+    wanted: Sequence[str],
+    origin: Mapping[str, Any],
+    compute: Compute | None = None,
 ) -> dict[str, Outcome]:
     """Make what one maker makes of a scan or tile, of what its recipes say once the locks are held.
 
@@ -138,8 +151,9 @@ def make(
 
     def fill(recipes: Sequence[Recipe], drafts: Mapping[str, Draft]) -> None:
         registered = ScanRegistry(store.home).get(scan)
-        view = ScanView(store, registered, tuple(recipes))
-        maker.fill(TileView(store, registered, tuple(recipes), slot) if slot else view, drafts)
+        place = compute or LocalCompute()
+        view = ScanView(store, registered, tuple(recipes), compute=place)
+        maker.fill(TileView(store, registered, tuple(recipes), slot, compute=place) if slot else view, drafts)
 
     try:
         return store.materialise_together(scan, slot, wanted, plan, fill, origin)
@@ -260,6 +274,8 @@ def _metadata(outcome: Outcome, seconds: float) -> dict[str, Any]:
         "seconds": round(seconds, 3),
         **facts,
     }
+    if "compute" in artifact.notes:
+        metadata["compute"] = artifact.notes["compute"]
     thumbnail = artifact.thumbnail()
     if thumbnail:
         metadata["picture"] = dg.MetadataValue.md(as_markdown(thumbnail, artifact.spec.name))

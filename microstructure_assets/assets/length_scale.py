@@ -10,12 +10,12 @@ import numpy as np
 
 from microstructure_assets import progress
 from microstructure_assets.assets.lane import Maker, lane
-from microstructure_assets.assets.views import ScanView, room_for_patterns
+from microstructure_assets.assets.scale_work import BandWork
+from microstructure_assets.assets.views import ScanView, StoredPatterns
 from microstructure_assets.assets.writing import add_picture
 from microstructure_assets.store.draft import Draft
 
 if TYPE_CHECKING:
-    from microstructure_assets.methods.binning import PatternBlocks
     from microstructure_assets.methods.length_scale import LengthScale
     from microstructure_assets.methods.roi_agreement import WorkflowSettings
     from microstructure_assets.methods.scale_curve import Table
@@ -60,6 +60,7 @@ def fill_nmi_scale_curve(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     facts = _facts(found, view)
     draft.document({**facts, **asdict(found.recommendation), "route": route, "limit": tilings.limit})
     draft.attributes.update(facts)
+    draft.notes["compute"] = view.compute.account()
     chosen = found.recommendation.n
     shown = {"k_max": np.asarray([scale.cluster_cap]), "n": np.asarray([np.nan if chosen is None else chosen])}
     add_picture(draft, shown, tables, view.grid)
@@ -71,7 +72,7 @@ def rois_of(rois: Table, tilings: Sequence[int]) -> Table:
     return {name: values[kept] for name, values in rois.items()}
 
 
-def _patterns(view: ScanView) -> tuple[PatternBlocks, str]:
+def _patterns(view: ScanView) -> tuple[StoredPatterns, str]:
     """What the ROIs are made of, and what that is in words."""
     from microstructure_assets.methods.binning import binning_factor
     from microstructure_assets.methods.scan_noise import binned_signal_share
@@ -86,20 +87,18 @@ def _patterns(view: ScanView) -> tuple[PatternBlocks, str]:
 
 def _measure(
     view: ScanView,
-    patterns: PatternBlocks,
+    patterns: StoredPatterns,
     settings: WorkflowSettings,
     tilings: Sequence[tuple[int, tuple[float, float]]],
 ) -> Table:
     """Agreement in every ROI of these tilings and places of the grid."""
-    from microstructure_assets.methods.scale_curve import band_agreements, tiling_bands
+    from microstructure_assets.methods.scale_curve import tiling_bands
 
     bands = [band for n, offset in tilings for band in tiling_bands(patterns.shape, n, offset)]
-    tables = []
+    work, tables = BandWork(patterns, settings, view.store.home.store), []
     with progress.bar("length scale", sum(band.points for band in bands)) as bar:
-        for band in bands:
-            tables.append(
-                band_agreements(patterns, band, settings, lambda shape: room_for_patterns(shape, view.store.home.store))
-            )
+        for band, table in zip(bands, view.compute.run(work, bands), strict=True):
+            tables.append(table)
             bar.update(band.points)
     return _join(tables)
 
@@ -131,6 +130,7 @@ def _facts(found: LengthScale, view: ScanView) -> dict[str, Any]:
         "kind": chosen.kind,
         "why": chosen.reason,
         "set_by_cap": int(chosen.set_by_cap),
+        "set_by_limits": int(chosen.set_by_limits),
         "tilings": len(np.unique(found.summary.n)),
         "grain_diameter_from_clusters_points": found.grain_diameter_points,
         "block_side_points": found.block_side_points,
@@ -158,7 +158,7 @@ def _nothing(view: ScanView, draft: Draft, limit: str) -> None:
     empty = {table.name: {name: np.empty(0) for name in table.columns} for table in draft.spec.tables}
     for name, table in empty.items():
         draft.table(name, table)
-    facts = {"kind": "none", "why": limit, "set_by_cap": 0, "tilings": 0}
+    facts = {"kind": "none", "why": limit, "set_by_cap": 0, "set_by_limits": 0, "tilings": 0}
     draft.document({**facts, "n": None, "limit": limit})
     draft.attributes.update(facts)
     add_picture(draft, {}, empty, view.grid)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from microstructure_assets.assets.writing import Arrays, write_coordinates, write_results
+from microstructure_assets.compute import Compute, LocalCompute
 from microstructure_assets.errors import InputError
 from microstructure_assets.figures.grid import Grid
 from microstructure_assets.rectangle import Rectangle
 from microstructure_assets.settings import settings_group
-from microstructure_assets.store.artifact import Artifact
+from microstructure_assets.store.artifact import Artifact, ArtifactMissing
 from microstructure_assets.store.contract import artifact_spec
 from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.memo import Recipe
@@ -45,11 +46,14 @@ class ScanView:
     scan : RegisteredScan
     recipes : tuple of Recipe
         Of the artifacts that are made together.
+    compute : Compute
+        Where blocks of work run.
     """
 
     store: Store
     scan: RegisteredScan
     recipes: tuple[Recipe, ...]
+    compute: Compute = field(default_factory=LocalCompute, kw_only=True)
 
     @property
     def scan_name(self) -> str:
@@ -162,11 +166,15 @@ class StoredPatterns:
     """
 
     def __init__(self, artifact: Artifact, prefix: str = "") -> None:
-        self._artifact = artifact
+        self._artifact, self._prefix = artifact, prefix
         self._codes = artifact.group[f"{prefix}intensity"]
         self._gain = artifact.array(f"{prefix}gain")
         self._offset = artifact.array(f"{prefix}offset")
         self.pattern_shape: tuple[int, int] = tuple(self._codes.shape[2:])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process gets the place, and opens what lies there."""
+        return _opened, (self._artifact.folder, self._prefix)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -223,6 +231,15 @@ class StoredPatterns:
         step = self.rows_per_block()
         for start in range(0, rows, step):
             yield self.read(start, min(rows, start + step), 0, columns).reshape(-1, pixels)
+
+
+@lru_cache(maxsize=4)
+def _opened(folder: Path, prefix: str) -> StoredPatterns:
+    """Patterns in another process; one that works on many blocks opens them once."""
+    artifact = Artifact.load(folder)
+    if artifact is None:
+        raise ArtifactMissing(f"{folder}: no artifact there; every worker must see the store under this path")
+    return StoredPatterns(artifact, prefix)
 
 
 def room_for_patterns(shape: tuple[int, int, int], scratch: Path) -> np.ndarray:

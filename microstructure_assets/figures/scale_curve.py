@@ -37,6 +37,7 @@ OPTIONAL = (
     "nmi_mean_high",
     "nmi_mean_fixed_points",
     "scored_count",
+    "limited_fraction",
 )
 PALE_BLUE, SPREAD = "#c9daf0", "#8fb0da"
 CAP_COLOURS = ("#9aa5b1", "#77828e", "#55606b", "#333c45")
@@ -191,7 +192,8 @@ def _controls(canvas: Canvas, box: Box, limits: tuple[float, float], own: Curve,
         ("nmi_null", MUTED, "NMI after a shift"),
         ("ami_mean", "#2f8f5b", "adjusted MI"),
         ("nmi_mean_fixed_points", "#8a5fb0", "NMI, equal points"),
-        ("single_cluster_fraction", "#c98a1b", "ROIs with one cluster"),
+        ("single_cluster_fraction", "#c98a1b", "one cluster"),
+        ("limited_fraction", "#b0413e", "limited K"),
     )
     plot.curve(own["n"], own["nmi_mean"], FAINT, 1.2)
     keys = []

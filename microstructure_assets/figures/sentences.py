@@ -95,6 +95,11 @@ def _distrust_of_tiling(curve: Mapping[str, Any], tiling: Mapping[str, Any]) -> 
         warnings.append(f"The scan shows no length scale: {curve['why']}.{by_points}")
     elif curve["set_by_cap"]:
         warnings.append(f"The length scale is set by the cap on K, not by the microstructure.{by_points}")
+    elif curve["set_by_limits"]:
+        warnings.append(
+            "The length scale is set by the limits on clusters and components, not by the microstructure: larger ROIs "
+            "hold more grains than they may have clusters or components (mixture.points_per_parameter, knee.maximum)."
+        )
     elif curve["kind"] != "peak":
         warnings.append(
             f"The length scale is no peak but {'an edge' if curve['kind'] == 'edge' else 'a plateau'} of the curve: "

@@ -92,6 +92,9 @@ class Agreement:
     components : int
         Components kept.
     clusters_scores, clusters_weights : int
+    limited : bool
+        Whether the scores have as many clusters as they may, by the cap or by the number of points, or there are more
+        components above the noise than are kept (``knee.maximum``).
     nmi, ami, nmi_null : float
         Normalised and adjusted mutual information, and the former after toroidal shifts of the weights' clusters; NaN
         where either side is one cluster.
@@ -104,6 +107,7 @@ class Agreement:
     components: int
     clusters_scores: int
     clusters_weights: int
+    limited: bool
     nmi: float
     ami: float
     nmi_null: float
@@ -113,18 +117,23 @@ class Agreement:
 
 @dataclass(frozen=True)
 class _Scored:
-    """A ROI, the scores of its points ``(n, k)`` and the energies of their patterns ``(n,)``."""
+    """A ROI, the scores of its points ``(n, k)``, whether k is limited, and the energies of their patterns ``(n,)``."""
 
     roi: RoiPatterns
     score: NDArray[np.float64]
+    limited: bool
     energy: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class _Sides:
-    """Clusters of the scores and of the weights of one ROI under each cap, and the points they were fitted to."""
+    """Clusters of the scores and of the weights of one ROI under each cap, and the points they were fitted to.
+
+    Under each cap also whether the number of clusters of the scores is limited.
+    """
 
     label: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]
+    limited: dict[int, bool]
     places: NDArray[np.intp] | slice
 
 
@@ -166,7 +175,8 @@ def agreements(rois: Sequence[RoiPatterns], settings: WorkflowSettings) -> list[
 
 
 def _scored(roi: RoiPatterns, settings: WorkflowSettings) -> _Scored:
-    return _Scored(roi, _scores(roi, settings), pattern_energy(roi.flat, settings.factorization))
+    score, limited = _scores(roi, settings)
+    return _Scored(roi, score, limited, pattern_energy(roi.flat, settings.factorization))
 
 
 def _both_sides(
@@ -184,7 +194,9 @@ def _both_sides(
     second = dict(zip(jobs, capped_clusters(follow, settings.mixture, settings.scale.starts), strict=True))
     return [
         _Sides(
-            {cap: _pair(found, second[place, count], cap) for cap, count in found.count.items()}, tasks[place].places
+            {cap: _pair(found, second[place, count], cap) for cap, count in found.count.items()},
+            found.limited,
+            tasks[place].places,
         )
         for place, found in enumerate(first)
     ]
@@ -212,14 +224,14 @@ def _pair(first: CappedClusters, second: CappedClusters, cap: int) -> tuple[NDAr
     return first.label[count], second.label[own]
 
 
-def _scores(roi: RoiPatterns, settings: WorkflowSettings) -> NDArray[np.float64]:
+def _scores(roi: RoiPatterns, settings: WorkflowSettings) -> tuple[NDArray[np.float64], bool]:
     points, pixels = roi.shape[0] * roi.shape[1], roi.value.shape[2]
     # One more than are kept tells whether the maximum cut them off; the paper's knee depends on their number.
     limit = settings.knee.maximum + 1 if settings.knee.method == "noise_edge" else None
     parts = roi_components(roi.flat, settings.components, limit)
     edge = noise_edge(roi.noise.point_variance, points, pixels, roi.noise.effective_pixel_count)
-    kept = choose_components(parts.explained_variance, settings.knee, edge=edge).count
-    return np.ascontiguousarray(parts.score[:, :kept], dtype=np.float64)
+    knee = choose_components(parts.explained_variance, settings.knee, edge=edge)
+    return np.ascontiguousarray(parts.score[:, : knee.count], dtype=np.float64), knee.limited
 
 
 def _weights(
@@ -271,6 +283,7 @@ def _agreement(cap: int, scored: _Scored, sides: _Sides, control: _Sides | None)
         cap,
         scored.score.shape[1],
         *counts,
+        limited=scored.limited or sides.limited[cap],
         nmi=normalised_mutual_information(first, second) if several else np.nan,
         ami=adjusted_mutual_information(first, second) if several else np.nan,
         nmi_null=toroidal_shift_null(first, second, shape, half_shifts(shape)) if several else np.nan,

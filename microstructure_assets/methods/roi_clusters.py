@@ -68,11 +68,14 @@ class CappedClusters:
     ----------
     count : dict of int to int
         K under each cap.
+    limited : dict of int to bool
+        Whether K is the cap itself, or the most that the number of points permits.
     label : dict of int to (n,) int64
         Cluster of every point, by K.
     """
 
     count: dict[int, int]
+    limited: dict[int, bool]
     label: dict[int, NDArray[np.int64]]
 
 
@@ -117,12 +120,13 @@ def _choose(
     fits = [single, *([single] if one else []), *several]
     shares = [responsibilities(sampled, fit) for fit in fits]
     measured = measure(sampled, fits, shares, settings, silhouette=settings.criterion.startswith("paper"))
-    count, label = {}, {}
+    count, limited, label = {}, {}, {}
+    most = max([len(fit.weight) for fit in fits])
     for cap in task.caps:
         chosen = choose(measured, settings, n * d, cap)[0]
         own = len(fits[chosen].weight)
-        count[cap] = own
+        count[cap], limited[cap] = own, own == min(cap, most)
         if own not in label:
             whole = len(task.score) == n
             label[own] = shares[chosen][1] if whole else responsibilities(task.score, fits[chosen])[1]
-    return CappedClusters(count, label)
+    return CappedClusters(count, limited, label)

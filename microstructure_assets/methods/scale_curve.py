@@ -165,7 +165,8 @@ def band_agreements(
     -------
     dict of ndarray
         A row per ROI and cap: ``n, offset_y, offset_x, k_max, roi, row_start, row_stop, column_start, column_stop,
-        points, row, column`` (centre [points]), ``components, clusters_scores, clusters_weights, nmi, ami, nmi_null,
+        points, row, column`` (centre [points]), ``components, clusters_scores, clusters_weights, limited, nmi, ami,
+        nmi_null,
         clusters_fixed_points, nmi_fixed_points``.
     """
     with single_blas_thread():  # ROIs are worked on in threads; each of them with threads of its own would be slower
@@ -223,6 +224,7 @@ def _row(band: Band, index: int, roi: Rectangle, found: Agreement) -> dict[str, 
         "components": found.components,
         "clusters_scores": found.clusters_scores,
         "clusters_weights": found.clusters_weights,
+        "limited": int(found.limited),
         "nmi": found.nmi,
         "ami": found.ami,
         "nmi_null": found.nmi_null,

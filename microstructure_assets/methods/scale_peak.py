@@ -35,6 +35,9 @@ FEWEST_ROIS = 8
 # and smallest of a few such means lie three deviations apart. With more than that between tilings that cannot be told
 # apart, the scan is too small to tell, which is not the same as a flat curve.
 FLAT_RANGE = 0.15
+# Share of ROIs beyond which what most of them could not do decides their mean.
+LIMITED_SHARE = 0.5
+LIMITS_SENTENCE = "set by the limits on clusters and components, not by the microstructure"
 CAP_SENTENCE = "set by the cap on K, not by the microstructure"
 
 
@@ -60,6 +63,9 @@ class Recommendation:
     set_by_cap : bool
         Whether a larger cap is among them, or, for the largest cap, the next smaller one. That a smaller cap moves the
         peak says that the smaller one is too small.
+    set_by_limits : bool
+        Whether most ROIs of the next larger size have as many clusters, or as many components, as they may: the curve
+        falls, or would fall, towards larger ROIs because of these limits.
     alike : tuple of int
         Eligible tilings that cannot be told from the one with the largest mean, itself among them.
     """
@@ -72,6 +78,7 @@ class Recommendation:
     cap_shift: dict[int, int | None]
     caps_apart: tuple[int, ...]
     set_by_cap: bool
+    set_by_limits: bool
     alike: tuple[int, ...]
 
 
@@ -157,15 +164,18 @@ def recommend(
     cap_shift = {cap: curve.peak for cap, curve in curves.items()}
     curve = curves[k_max]
     if curve.peak is None:
-        return Recommendation(None, None, None, "none", _nothing(summary, k_max), cap_shift, (), False, ())
+        return Recommendation(None, None, None, "none", _nothing(summary, k_max), cap_shift, (), False, False, ())
     alike = like_the_best(curve.mean, curve.drawn, curve.block_count)
     kind = _kind(curve, alike, flat_range)
     apart = () if kind == "flat" else _caps_apart(np.unique(summary.n), curves, k_max)
     set_by_cap = _decided_by_cap(caps, k_max, apart)
+    limited = _limited(summary, k_max, curve.n[curve.best])
     interval = _peak_interval(curve)
     clauses = [_head(curve, k_max, kind)]
     clauses += [_told(curve, alike, interval)] if len(curve.n) > 1 else []
     clauses += [_caps(cap_shift, k_max, apart, set_by_cap)] if len(caps) > 1 else []
+    if limited > LIMITED_SHARE and kind != "flat":
+        clauses.append(_limits(limited))
     return Recommendation(
         n=None if kind == "flat" else curve.peak,
         n_low=interval[0],
@@ -175,6 +185,7 @@ def recommend(
         cap_shift=cap_shift,
         caps_apart=apart,
         set_by_cap=set_by_cap,
+        set_by_limits=limited > LIMITED_SHARE and kind != "flat",
         alike=tuple(int(n) for n in curve.n[alike]),
     )
 
@@ -236,6 +247,20 @@ def _decided_by_cap(caps: Sequence[int], k_max: int, apart: tuple[int, ...]) -> 
     larger = [cap for cap in caps if cap > k_max]
     witnesses = larger or [cap for cap in caps if cap < k_max][-1:]
     return any(cap in apart for cap in witnesses)
+
+
+def _limited(summary: TilingSummary, k_max: int, n: int) -> float:
+    """Share of limited ROIs in the next coarser tiling of the curve; in this one if it is the coarsest."""
+    coarser = summary.n[(summary.k_max == k_max) & (summary.n < n)]
+    place = (summary.k_max == k_max) & (summary.n == (coarser.max() if coarser.size else n))
+    return float(summary.limited_fraction[place][0])
+
+
+def _limits(share: float) -> str:
+    return (
+        f"of the next larger ROIs {share:.0%} have as many clusters or components as they may (K_max, "
+        f"mixture.points_per_parameter, knee.maximum): {LIMITS_SENTENCE}"
+    )
 
 
 def _nothing(summary: TilingSummary, k_max: int) -> str:

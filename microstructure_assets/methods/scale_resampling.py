@@ -31,6 +31,8 @@ class RoiAgreements:
         Points in the ROI.
     clusters_scores, clusters_weights : numpy.ndarray of int
         Clusters found on the PCA scores and on the weights, at least one.
+    limited : numpy.ndarray of int
+        1 where the scores have as many clusters, or as many components, as they may.
     nmi, ami : numpy.ndarray of float
         Normalised and adjusted mutual information; not used, and may be NaN, where either side has one cluster.
     nmi_null : numpy.ndarray of float
@@ -50,6 +52,7 @@ class RoiAgreements:
     points: np.ndarray
     clusters_scores: np.ndarray
     clusters_weights: np.ndarray
+    limited: np.ndarray
     nmi: np.ndarray
     ami: np.ndarray
     nmi_null: np.ndarray

@@ -38,6 +38,8 @@ class TilingSummary:
         Clusters on the PCA scores and on the weights, over all ROIs.
     single_cluster_fraction, single_scores_fraction, single_weights_fraction : numpy.ndarray of float
         Share of all ROIs with one cluster on either side, on the scores, on the weights.
+    limited_fraction : numpy.ndarray of float
+        Share of all ROIs whose scores have as many clusters, or as many components, as they may.
     nmi_mean_scikit, nmi_mean_zero : numpy.ndarray of float
         Over all ROIs: one cluster on both sides counts 1 and on one side 0, as in scikit-learn; or 0 in both cases.
     """
@@ -59,6 +61,7 @@ class TilingSummary:
     single_cluster_fraction: np.ndarray
     single_scores_fraction: np.ndarray
     single_weights_fraction: np.ndarray
+    limited_fraction: np.ndarray
     nmi_mean_scikit: np.ndarray
     nmi_mean_zero: np.ndarray
 
@@ -114,6 +117,7 @@ def tiling_summary(agreements: RoiAgreements, draws: TilingDraws) -> TilingSumma
         single_cluster_fraction=mean(~scored),
         single_scores_fraction=mean(one_scores),
         single_weights_fraction=mean(one_weights),
+        limited_fraction=mean(rows.limited),
         nmi_mean_scikit=mean(np.where(one_scores & one_weights, 1.0, nmi)),
         nmi_mean_zero=mean(nmi),
     )

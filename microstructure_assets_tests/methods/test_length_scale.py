@@ -17,7 +17,13 @@ from microstructure_assets.methods.settings import CLUSTER_CAPS, ScaleSettings
 SHAPE = (300, 240)
 
 
-def table(mean: float = 0.8, place: float = 7.0, seed: int = 0, offset: tuple[float, float] = (0.0, 0.0)) -> Table:
+def table(
+    mean: float = 0.8,
+    place: float = 7.0,
+    seed: int = 0,
+    offset: tuple[float, float] = (0.0, 0.0),
+    limited_below: int = 0,
+) -> Table:
     """ROIs of tilings 2 to 15 whose NMI peaks at `place`, the same for all caps."""
     random = np.random.default_rng(seed)
     rows: list[dict[str, float]] = []
@@ -37,6 +43,7 @@ def table(mean: float = 0.8, place: float = 7.0, seed: int = 0, offset: tuple[fl
                         "points": SHAPE[0] * SHAPE[1] // n**2,
                         "clusters_scores": min(cap, max(2, 1500 // n**2)),
                         "clusters_weights": 2,
+                        "limited": int(n < limited_below),
                         "nmi": own,
                         "ami": own - 0.1,
                         "nmi_null": 0.2,
@@ -69,6 +76,14 @@ def test_the_seed_and_the_number_of_draws_are_those_of_the_settings() -> None:
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other, equal_nan=True)
     assert not np.array_equal(first, more, equal_nan=True)
+
+
+@pytest.mark.parametrize(("limited_below", "said"), [(0, False), (5, False), (7, True), (16, True)])
+def test_a_peak_beyond_which_most_rois_are_limited_is_not_the_microstructures(limited_below: int, said: bool) -> None:
+    found = length_scale(table(limited_below=limited_below), SHAPE, ScaleSettings()).recommendation
+    assert found.n == 7
+    assert found.set_by_limits is said
+    assert ("set by the limits on clusters and components, not by the microstructure" in found.reason) is said
 
 
 def test_the_cap_in_force_recommends() -> None:

@@ -5,7 +5,13 @@ import pytest
 
 from microstructure_assets.methods.noise import noise_variance
 from microstructure_assets.methods.roi_agreement import RoiPatterns, WorkflowSettings, agreements
-from microstructure_assets.methods.settings import CLUSTER_CAPS, MixtureSettings, ReferencesSettings, ScaleSettings
+from microstructure_assets.methods.settings import (
+    CLUSTER_CAPS,
+    KneeSettings,
+    MixtureSettings,
+    ReferencesSettings,
+    ScaleSettings,
+)
 from microstructure_assets_tests.methods.grains import GrainScan, grain_scan
 
 
@@ -35,6 +41,15 @@ def test_both_sides_find_the_grains_that_are_there(four: GrainScan) -> None:
 def test_one_grain_has_no_agreement() -> None:
     (found,) = agreements([roi(grain_scan(12, 12, 12, 1.0))], settings())
     assert all(agreement.clusters_scores == 1 and np.isnan(agreement.nmi) for agreement in found)
+
+
+def test_limits_are_told() -> None:
+    (found,) = agreements([roi(grain_scan(30, 30, 10, 0.7))], settings())
+    assert [(item.clusters_scores, item.limited) for item in found] == [(5, True), (9, False), (9, False), (9, False)]
+    (few,) = agreements([roi(grain_scan(30, 30, 10, 0.7))], settings(knee=KneeSettings(maximum=4)))
+    assert all(item.limited for item in few), "nine grains in four components"
+    (poor,) = agreements([roi(grain_scan(12, 12, 2, 0.3))], settings())
+    assert poor[2].limited, "144 points do not permit many clusters"
 
 
 def test_the_cap_holds() -> None:

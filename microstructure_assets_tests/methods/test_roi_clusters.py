@@ -25,6 +25,7 @@ def test_each_cap_gets_what_the_mixture_of_the_tile_lane_finds_under_it() -> Non
     for cap in (5, 10, 20):
         alone = select_mixture(score, MixtureSettings(maximum_clusters=cap))
         assert found.count[cap] == alone.count
+        assert found.limited[cap] == (cap == 5)
         np.testing.assert_array_equal(found.label[alone.count], alone.label)
     assert found.count[20] == 7
 

@@ -40,7 +40,9 @@ def scene(
         for cap in caps:
             nmi = np.where(single > 1, curve(n, cap) + own, np.nan)
             whole = np.full((3, n * n), [[n], [cap], [SHAPE[0] * SHAPE[1] // n**2]])
-            parts.append((whole[0], whole[1], y, x, whole[2], single, np.full(n * n, 3), nmi, nmi - 0.1, nmi - 0.2))
+            parts.append(
+                (whole[0], whole[1], y, x, whole[2], single, np.full(n * n, 3), 0 * single, nmi, nmi - 0.1, nmi - 0.2)
+            )
     return RoiAgreements(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

@@ -34,6 +34,7 @@ def agreements(nmi: np.ndarray, *, n: int = 2, k_max: int = 10, per_side: tuple[
         points=np.full(count, 100),
         clusters_scores=np.full(count, 3),
         clusters_weights=np.full(count, 4),
+        limited=np.zeros(count, int),
         nmi=values,
         ami=values - 0.1,
         nmi_null=np.full(count, 0.1),

@@ -27,7 +27,8 @@ def random_agreements(
     nmi, ami, null = (np.where(several, rng.random(len(n)), np.nan) for _ in range(3))
     null[rng.random(len(n)) < 0.1] = np.nan
     points = (3600 / n**2).astype(int)
-    return RoiAgreements(n.astype(int), cap.astype(int), row, column, points, scores, weights, nmi, ami, null)
+    limited = rng.integers(0, 2, len(n))
+    return RoiAgreements(n.astype(int), cap.astype(int), row, column, points, scores, weights, limited, nmi, ami, null)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -54,6 +55,7 @@ def test_columns_are_plain_means(seed: int) -> None:
             "single_cluster_fraction": np.mean((scores == 1) | (weights == 1)),
             "single_scores_fraction": np.mean(scores == 1),
             "single_weights_fraction": np.mean(weights == 1),
+            "limited_fraction": rows.limited[here].mean(),
             "nmi_mean_scikit": np.mean(np.where(several, nmi, (scores == 1) & (weights == 1))),
             "nmi_mean_zero": np.mean(np.where(several, nmi, 0)),
         }
@@ -98,7 +100,7 @@ def test_interval_covers_the_mean(n: int) -> None:
         # what the ROIs of a block share makes half the variance
         shared = rng.normal(0, 0.1, (6, 6))[(y // 10).astype(int), (x // 10).astype(int)]
         nmi = (0.5 + shared + rng.normal(0, 0.1, (n, n))).ravel()
-        rows = RoiAgreements(whole, whole, y.ravel(), x.ravel(), whole, several, several, nmi, nmi, nmi)
+        rows = RoiAgreements(whole, whole, y.ravel(), x.ravel(), whole, several, several, 0 * whole, nmi, nmi, nmi)
         table = tiling_summary(rows, resample(rows, SHAPE, 10, draws=500, seed=run))
         hits += table.nmi_mean_low[0] <= 0.5 <= table.nmi_mean_high[0]
     low, high = stats.binom.ppf((0.001, 0.999), runs, (0.93, 0.97))

@@ -1,0 +1,37 @@
+"""A band of ROIs as a block of work that may run anywhere the store can be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from microstructure_assets.assets.views import StoredPatterns, room_for_patterns
+
+if TYPE_CHECKING:
+    from microstructure_assets.methods.roi_agreement import WorkflowSettings
+    from microstructure_assets.methods.scale_curve import Band, Table
+
+
+@dataclass(frozen=True)
+class BandWork:
+    """Agreement in the ROIs of a band.
+
+    Attributes
+    ----------
+    patterns : StoredPatterns
+        Sent as the place where they are stored.
+    settings : WorkflowSettings
+    scratch : Path
+        Folder for patterns that are larger than the memory should hold.
+    """
+
+    patterns: StoredPatterns
+    settings: WorkflowSettings
+    scratch: Path
+
+    def __call__(self, band: Band) -> Table:
+        """A row per ROI and cap."""
+        from microstructure_assets.methods.scale_curve import band_agreements
+
+        return band_agreements(self.patterns, band, self.settings, lambda shape: room_for_patterns(shape, self.scratch))

@@ -1,0 +1,126 @@
+"""Where blocks of work run: in this process and its threads, or on a Dask cluster that is given by its address.
+
+A block function gets a description of its block and what it needs to find the data (places in the store, settings), and
+gives back a small result. It is the same function in both places, so the results have the same bytes.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from microstructure_assets.errors import InputError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+DASK_VARIABLE = "MICROSTRUCTURE_DASK"
+CONNECT_SECONDS = 10
+#: Times that a block is begun again because its worker was lost.
+RETRIES = 3
+#: What has to be the same on the workers for the results to have the same bytes.
+COMPUTING = ("microstructure-assets", "numba", "numpy", "scipy", "scikit-learn")
+
+
+class ComputeUnavailable(InputError):
+    """A cluster that does not answer, has no workers, or runs other software."""
+
+
+class Compute(Protocol):
+    """Where blocks of work run."""
+
+    def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Results in the order of the items, as they come."""
+
+    def account(self) -> str:
+        """What happened so far, in words."""
+
+
+@dataclass(frozen=True)
+class LocalCompute:
+    """One block after another in this process; a block uses all cores by threads of its own."""
+
+    def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Results in the order of the items, as they come."""
+        return (function(item) for item in items)
+
+    def account(self) -> str:
+        """Nothing that could have happened."""
+        return "in one process"
+
+
+class DaskCompute:
+    """Blocks on the workers of a Dask scheduler.
+
+    Parameters
+    ----------
+    address : str
+        As ``tcp://host:8786``. Scheduler and workers must see the store under the same path.
+
+    Raises
+    ------
+    ComputeUnavailable
+        At the first use: if no scheduler answers, it has no workers, or they run other versions of what computes.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._workers: set[str] = set()
+        self._lost: set[str] = set()
+
+    def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+        """Results in the order of the items, as they come. Blocks of a lost worker are begun again on another one."""
+        from distributed import Client
+
+        try:
+            client = Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise ComputeUnavailable(
+                f"{DASK_VARIABLE}: no Dask scheduler answers at {self.address} ({error}); start one (dask scheduler), "
+                f"correct the address, or unset {DASK_VARIABLE} to work on this machine"
+            ) from error
+        with client:
+            before = self._checked(client)
+            waiting = deque(client.map(function, items, pure=False, retries=RETRIES))
+            try:
+                while waiting:
+                    yield waiting.popleft().result()  # once it is gone from here the cluster forgets it
+            finally:
+                client.cancel(list(waiting))
+                self._lost |= before - set(client.scheduler_info(n_workers=-1)["workers"])
+
+    def account(self) -> str:
+        """How many workers there were, and how many of them were lost."""
+        lost = f", {len(self._lost)} of them lost, their blocks were done again" if self._lost else ""
+        return f"on Dask at {self.address}, {len(self._workers)} workers{lost}"
+
+    def _checked(self, client: Any) -> set[str]:
+        """Addresses of the workers, which run the versions of what computes here."""
+        own, found = versions(), client.run(versions)
+        if not found:
+            raise ComputeUnavailable(
+                f"{DASK_VARIABLE}: the scheduler at {self.address} has no workers; start some (dask worker "
+                f"{self.address})"
+            )
+        for worker, theirs in found.items():
+            different = [f"{name} {theirs[name]} (here {own[name]})" for name in own if theirs[name] != own[name]]
+            if different:
+                raise ComputeUnavailable(
+                    f"{DASK_VARIABLE}: worker {worker} has {', '.join(different)}; install the same versions there, "
+                    "else results depend on where they were made"
+                )
+        self._workers |= set(found)
+        return set(found)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes, in this process."""
+    return {name: importlib.metadata.version(name) for name in COMPUTING}
+
+
+def compute_at(address: str) -> Compute:
+    """The cluster at an address; this process for none."""
+    return DaskCompute(address) if address else LocalCompute()

@@ -1,0 +1,180 @@
+"""Blocks of work on a real Dask scheduler with worker processes, one of which is killed on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from microstructure_assets import compute, progress
+from microstructure_assets.assets.views import StoredPatterns
+from microstructure_assets.compute import DASK_VARIABLE, ComputeUnavailable, DaskCompute, LocalCompute, compute_at
+from microstructure_assets_tests.e2e.conftest import Lab, lab, small_twin
+
+__all__ = ["lab", "small_twin"]
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 60
+
+
+@dataclass
+class Cluster:
+    """A scheduler and its workers, each a process."""
+
+    address: str
+    workers: list[subprocess.Popen[bytes]]
+
+    def kill_a_worker(self) -> None:
+        """As a machine that loses its power."""
+        self.workers[0].send_signal(signal.SIGKILL)
+        self.workers[0].wait()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A scheduler and two workers of one thread on loopback, without nannies that would start lost ones again."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    place = tmp_path / "scheduler.json"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment, "cwd": tmp_path}
+    dask = [sys.executable, "-m", "dask"]
+    shared = ["--scheduler-file", str(place), "--no-dashboard"]
+    scheduler = subprocess.Popen(
+        [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *shared],
+        **quiet,  # type: ignore[call-overload]
+    )
+    one = ["--scheduler-file", str(place), "--no-dashboard", "--no-nanny", "--nthreads", "1", "--host", "127.0.0.1"]
+    workers = [subprocess.Popen([*dask, "worker", *one], **quiet) for _ in range(2)]  # type: ignore[call-overload]
+    try:
+        yield Cluster(_address(place), workers)
+    finally:
+        for process in (*workers, scheduler):
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            process.wait()
+
+
+def _address(place: Path) -> str:
+    from distributed import Client
+
+    deadline = time.monotonic() + START_SECONDS
+    while not place.is_file() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    with Client(scheduler_file=str(place), timeout=START_SECONDS, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=START_SECONDS)
+        return str(client.scheduler.address)
+
+
+def slow_square(value: int) -> int:
+    """Long enough to be killed in."""
+    time.sleep(0.2)
+    return value**2
+
+
+def test_results_come_in_order_though_a_worker_is_killed_and_the_account_says_so(cluster: Cluster) -> None:
+    place = DaskCompute(cluster.address)
+    found = []
+    for result in place.run(slow_square, range(12)):
+        if not found:
+            cluster.kill_a_worker()
+        found.append(result)
+    assert found == [value**2 for value in range(12)]
+    assert place.account() == (f"on Dask at {cluster.address}, 2 workers, 1 of them lost, their blocks were done again")
+
+
+def test_an_error_of_a_block_is_raised_here(cluster: Cluster) -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(DaskCompute(cluster.address).run(reciprocal, [1, 0]))
+
+
+def reciprocal(value: int) -> float:
+    """Fails for zero."""
+    return 1 / value
+
+
+def test_other_software_on_a_worker_is_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONLY_HERE", "1")
+    monkeypatch.setattr(compute, "versions", older)
+    with pytest.raises(ComputeUnavailable, match=r"worker tcp://.* has numba .* \(here 0\.1\); install the same"):
+        list(DaskCompute(cluster.address).run(slow_square, [1]))
+
+
+def older() -> dict[str, str]:
+    """Versions that differ between this process and any other."""
+    return {"numba": "0.1" if "ONLY_HERE" in os.environ else "0.2"}
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compute, "CONNECT_SECONDS", 1)
+    with pytest.raises(ComputeUnavailable, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9 .*unset MICRO"):
+        list(DaskCompute("tcp://127.0.0.1:9").run(slow_square, [1]))
+
+
+def test_no_address_is_this_process() -> None:
+    place = compute_at("")
+    assert isinstance(place, LocalCompute)
+    assert list(place.run(reciprocal, [1, 2])) == [1.0, 0.5]
+    assert place.account() == "in one process"
+
+
+class Killer:
+    """A listener to progress that kills a worker at the first band of ROIs."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster, self.killed = cluster, False
+
+    @contextlib.contextmanager
+    def start(self, title: str, total: int) -> Iterator[Killer]:
+        """Listen to the length scale only."""
+        self.listening = title == "length scale"
+        yield self
+
+    def update(self, count: float = 1) -> None:
+        """A band is done."""
+        if self.listening and not self.killed:
+            self.killed = True
+            self.cluster.kill_a_worker()
+
+
+def test_a_scale_curve_of_a_cluster_that_loses_a_worker_has_the_same_bytes(
+    lab: Lab, small_twin: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"scale.fewest_points": "30", "tiling.n": "2"}
+    lab.characterize(small_twin, "here", settings)
+    here = lab.store.read("here", "nmi_scale_curve")
+    monkeypatch.setenv(DASK_VARIABLE, cluster.address)
+    killer = Killer(cluster)
+    lab.configure("here", {"scale.seed": "1"})
+    with progress.reporting(killer):
+        lab.characterize(small_twin, "here")
+    there = lab.store.read("here", "nmi_scale_curve")
+    assert killer.killed
+    assert here.notes["compute"] == "in one process"
+    assert there.notes["compute"].endswith("2 workers, 1 of them lost, their blocks were done again")
+    first, second = here.table("rois"), there.table("rois")
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name])
+    events = lab.instance.fetch_materializations(_key("nmi_scale_curve"), limit=1).records
+    assert "1 of them lost" in str(events[0].asset_materialization.metadata["compute"].value)
+
+
+def _key(name: str):  # type: ignore[no-untyped-def]
+    import dagster as dg
+
+    return dg.AssetKey(name)
+
+
+def test_patterns_travel_as_their_place(lab: Lab, small_twin: Path) -> None:
+    lab.characterize(small_twin, "s", {"tiling.n": "2", "scale.finest_tiling": "2"})
+    patterns = StoredPatterns(lab.store.read("s", "preprocessed_patterns"))
+    sent = pickle.dumps(patterns)
+    assert len(sent) < 1000
+    np.testing.assert_array_equal(pickle.loads(sent).read(0, 3, 2, 9), patterns.read(0, 3, 2, 9))
