@@ -45,10 +45,16 @@ def lives(process: int) -> bool:
     return state.exists() and state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+def heed() -> None:
+    """Signals as a terminal leaves them, though whoever runs the tests may have them ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_no_server_outlives_the_command(home: Home, number: signal.Signals) -> None:
     words = [sys.executable, "-c", PROGRAM, str(home.root), str(free_port())]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=dict(os.environ)) as command:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=dict(os.environ), preexec_fn=heed) as command:
         assert command.stdout is not None
         started = [int(command.stdout.readline()) for _ in range(2)]
         assert all(lives(server) for server in started)
@@ -62,7 +68,9 @@ def test_no_server_outlives_the_command(home: Home, number: signal.Signals) -> N
 
 def test_a_signal_that_was_ignored_stays_so(home: Home) -> None:
     words = ["nohup", sys.executable, "-c", PROGRAM, str(home.root), str(free_port())]
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as command:
+    with subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, preexec_fn=heed
+    ) as command:
         assert command.stdout is not None
         started = [int(command.stdout.readline()) for _ in range(2)]
         try:
