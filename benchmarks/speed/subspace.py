@@ -17,7 +17,7 @@ BLOCK_POINTS = 2048
 ROUTES = ("block route", "exact route")
 #: Share of the variance that a peer captures and that the exact route must reach: all but the rounding of float32 sums.
 LEAST_EXACT = 1 - 1e-6
-#: The same of the block route, for a pair to count as equal. It stops after three passes, and where neighbouring
+#: The same of the block route, for a pair to count as equal. It stops after four passes, and where neighbouring
 #: variances are alike it loses some of the last components.
 LEAST_BLOCK = 1 - 1e-3
 
@@ -92,7 +92,7 @@ def _benchmark(components: int, goal: float | None, repeats: int) -> Benchmark:
         },
         check=check,
         flops={
-            "block route": 3 * 4 * points * pixels * (components + 10),
+            "block route": 4 * 4 * points * pixels * (components + 6),
             "exact route": 2 * points * pixels**2,
         },
     )
