@@ -1,7 +1,8 @@
 """Where blocks of work run: in this process and its threads, or on a Dask cluster that is given by its address.
 
 A block function gets a description of its block and what it needs to find the data (places in the store, settings), and
-gives back a small result. It is the same function in both places, so the results have the same bytes.
+gives back a small result. It is the same function in both places, so the results have the same bytes on processors of
+one type.
 """
 
 from __future__ import annotations
@@ -19,9 +20,7 @@ Result = TypeVar("Result")
 
 DASK_VARIABLE = "MICROSTRUCTURE_DASK"
 CONNECT_SECONDS = 10
-#: Times that a block is begun again because its worker was lost.
-RETRIES = 3
-#: What has to be the same on the workers for the results to have the same bytes.
+#: What is checked to be the same on the workers; their processors are not, though BLAS and numba differ by them.
 COMPUTING = ("microstructure-assets", "numba", "numpy", "scipy", "scikit-learn")
 
 
@@ -72,7 +71,11 @@ class DaskCompute:
         self._lost: set[str] = set()
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-        """Results in the order of the items, as they come. Blocks of a lost worker are begun again on another one."""
+        """Results in the order of the items, as they come.
+
+        Blocks of a lost worker are begun again on another one, as often as the scheduler's ``allowed-failures`` says
+        (three times).
+        """
         from distributed import Client
 
         try:
@@ -84,7 +87,7 @@ class DaskCompute:
             ) from error
         with client:
             before = self._checked(client)
-            waiting = deque(client.map(function, items, pure=False, retries=RETRIES))
+            waiting = deque(client.map(function, items, pure=False))
             try:
                 while waiting:
                     yield waiting.popleft().result()  # once it is gone from here the cluster forgets it
@@ -99,7 +102,12 @@ class DaskCompute:
 
     def _checked(self, client: Any) -> set[str]:
         """Addresses of the workers, which run the versions of what computes here."""
-        own, found = versions(), client.run(versions)
+        try:
+            own, found = versions(), client.run(versions)
+        except ImportError as error:
+            raise ComputeUnavailable(
+                f"{DASK_VARIABLE}: a worker of {self.address} lacks this package ({error}); install it there"
+            ) from error
         if not found:
             raise ComputeUnavailable(
                 f"{DASK_VARIABLE}: the scheduler at {self.address} has no workers; start some (dask worker "

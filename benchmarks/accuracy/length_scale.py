@@ -61,7 +61,7 @@ def _side(diameter: float) -> int:
 
 
 def measure(given: dict[str, Any], seed: int) -> list[Row]:
-    """The recommended tiling under each cap, as the cap in force, beside the true diameters."""
+    """The tiling of the largest mean under each cap, as the cap in force, beside the true diameters."""
     twin = simulate(
         twin_settings(
             tuple(given["shape"]),
@@ -148,7 +148,7 @@ def fits(rows: list[Row]) -> list[Row]:
     """
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        if row["n"] is None:
+        if row["n"] is None or row["kind"] == "flat":
             continue
         own = (row["limits"], row["k_max"])
         groups.setdefault((*own, row["sizes"], row["elongation"]), []).append(row)

@@ -203,7 +203,7 @@ def all_tables(results: Results, *, quick: bool) -> dict[str, str]:
     }
     if rows := results.rows("length_scale"):
         heading = _heading(rows, results, "length_scale", quick)
-        title = "### Recommended ROI length over the mean grain diameter"
+        title = "### ROI length of the largest mean NMI over the mean grain diameter"
         found["length_scale"] = f"{title}\n\n{heading}\n\n{length_scale.table(rows)}"
     return found
 

@@ -86,9 +86,11 @@ def lane(name: str, group: str, makers: Sequence[Maker]) -> dg.AssetsDefinition:
         selected = {key.to_user_string() for key in context.selected_asset_keys}
         chosen = [maker for maker in makers if selected.intersection(maker.artifacts)]
         recorder = Recorder(context, home.store(), names)
-        keys, place = in_order(recorder.store, context.partition_keys), compute.compute()
+        keys = in_order(recorder.store, context.partition_keys)
         with progress.bar(group, len(keys) * len(chosen)) as bar:
-            failures = [failed for key in keys if (failed := run_makers(recorder, key, chosen, selected, bar, place))]
+            failures = [
+                failed for key in keys if (failed := run_makers(recorder, key, chosen, selected, bar, compute.compute))
+            ]
         recorder.summarise()
         if failures:
             raise together(failures) from failures[0].__cause__
@@ -104,7 +106,7 @@ def run_makers(
     makers: Sequence[Maker],
     selected: set[str],
     bar: progress.Bar,
-    compute: Compute,
+    compute: Callable[[], Compute],
 ) -> MakingFailed | None:
     """Make and record the selected artifacts of one partition; an error is given back, so that the others go on."""
     scan, slot = split_key(key)
@@ -114,7 +116,7 @@ def run_makers(
         try:
             upstream = recorder.upstream(scan, slot, wanted)
             origin = {"run_id": recorder.context.run.run_id}
-            outcomes = make(recorder.store, scan, slot, maker, wanted, origin, compute)
+            outcomes = make(recorder.store, scan, slot, maker, wanted, origin, compute())
         except MakingFailed as failed:
             bar.update(len(makers) - done)
             if isinstance(failed.__cause__, TileUnknown):
@@ -265,7 +267,7 @@ def _metadata(outcome: Outcome, seconds: float) -> dict[str, Any]:
     facts = {
         name: value
         for name, value in artifact.attributes.items()
-        if isinstance(value, int | float | str) and not isinstance(value, bool)
+        if isinstance(value, int | float | str) and not isinstance(value, bool) and value == value  # no NaN in GraphQL
     }
     metadata: dict[str, Any] = {
         "reason": outcome.reason,

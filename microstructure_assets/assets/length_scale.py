@@ -125,14 +125,14 @@ def _curve(found: LengthScale, view: ScanView) -> dict[str, np.ndarray]:
 def _facts(found: LengthScale, view: ScanView) -> dict[str, Any]:
     """Figures of the recommended tiling; none where nothing is recommended."""
     (rows, columns), (step_y, step_x) = view.grid_shape, view.steps_um
-    chosen, n = found.recommendation, found.recommendation.n
+    chosen, n, diameter = found.recommendation, found.recommendation.n, found.grain_diameter_points
     facts: dict[str, Any] = {
         "kind": chosen.kind,
         "why": chosen.reason,
         "set_by_cap": int(chosen.set_by_cap),
         "set_by_limits": int(chosen.set_by_limits),
         "tilings": len(np.unique(found.summary.n)),
-        "grain_diameter_from_clusters_points": found.grain_diameter_points,
+        "grain_diameter_from_clusters_points": diameter if np.isfinite(diameter) else None,
         "block_side_points": found.block_side_points,
     }
     if n is None:

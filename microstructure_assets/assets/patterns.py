@@ -177,13 +177,15 @@ def _pattern_streams(
     """Where the codes go, and those of the binned patterns where the detector is large."""
     from microstructure_assets.methods.binning import binned_shape
 
-    needed, free = int(np.prod(shape, dtype=np.int64)), shutil.disk_usage(draft.folder).free
+    small = binned_shape(shape[2:])
+    pixels = shape[2] * shape[3] + (small[0] * small[1] if small != shape[2:] else 0)
+    needed, free = shape[0] * shape[1] * pixels, shutil.disk_usage(draft.folder).free
     if needed * 1.05 > free:
         raise NoPatterns(
             f"{view.scan_name}: the preprocessed patterns need {needed / 1e6:,.1f} MB, found {free / 1e6:,.1f} MB free "
             f"on {view.store.home.root}; free some, crop more (preprocessing.crop_height_px) or choose another --home"
         )
-    stream, small = draft.stream("intensity", shape, np.uint8), binned_shape(shape[2:])
+    stream = draft.stream("intensity", shape, np.uint8)
     if small == shape[2:]:
         return stream, None
     dimensions = ("y", "x", "dy_binned", "dx_binned")

@@ -123,6 +123,11 @@ class ZeroMeanPatterns:
         """Rows, columns, pixels."""
         return self.stored.shape
 
+    @property
+    def rows_together(self) -> int:
+        """As stored."""
+        return self.stored.rows_together
+
     def read(self, row_start: int, row_stop: int, column_start: int, column_stop: int) -> np.ndarray:
         """Patterns of a rectangle of points, ``(rows, columns, pixels)`` float32."""
         patterns = self.stored.read(row_start, row_stop, column_start, column_stop)

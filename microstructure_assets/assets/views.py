@@ -182,6 +182,11 @@ class StoredPatterns:
         rows, columns, height, width = self._codes.shape
         return int(rows), int(columns), int(height * width)
 
+    @property
+    def rows_together(self) -> int:
+        """Rows of points in a chunk: reading fewer decodes the chunk all the same."""
+        return int(self._codes.chunks[0])
+
     @cached_property
     def binned(self) -> StoredPatterns:
         """Patterns averaged over blocks of pixels where the detector is large; else these patterns."""

@@ -22,6 +22,7 @@ from microstructure_assets.figures.inputs import (
 )
 from microstructure_assets.figures.layout import Key, foot, legend, title
 from microstructure_assets.figures.panels import Plot
+from microstructure_assets.methods.scale_peak import FEWEST_ROIS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,7 +43,6 @@ OPTIONAL = (
 PALE_BLUE, SPREAD = "#c9daf0", "#8fb0da"
 CAP_COLOURS = ("#9aa5b1", "#77828e", "#55606b", "#333c45")
 LEFT, RIGHT, TOP, MIDDLE, BOTTOM = 104, 100, 158, 112, 132
-FEWEST_ROIS = 8
 
 Curve = dict[str, Any]
 

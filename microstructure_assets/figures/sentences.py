@@ -38,10 +38,11 @@ def _length_scale(facts: Mapping[str, Any]) -> tuple[str, ...]:
     found, unit = facts["length_scale"], facts["unit"]
     if found["n"] is None:
         return ()
+    draws = f" (n = {found['n_low']} to {found['n_high']} in 95 % of the draws)" if found["n_low"] is not None else ""
     length, mean, weighted = found["roi_length_um"], facts["mean_diameter_um"], facts["area_weighted_diameter_um"]
     return (
-        f"The clusters of scores and of weights agree best in {found['n']} × {found['n']} ROIs (n = {found['n_low']} "
-        f"to {found['n_high']} in 95 % of the draws): {length:.3g} {unit} as √(height × width), {length / mean:.2g} "
+        f"The clusters of scores and of weights agree best in {found['n']} × {found['n']} ROIs{draws}: "
+        f"{length:.3g} {unit} as √(height × width), {length / mean:.2g} "
         f"times the mean diameter of the regions and {length / weighted:.2g} times the one weighted by area.",
     )
 
@@ -93,17 +94,19 @@ def _distrust_of_tiling(curve: Mapping[str, Any], tiling: Mapping[str, Any]) -> 
     by_points = " ROIs were made by their number of points." if tiling["chosen_by"] == "points_per_roi" else ""
     if n is None:
         warnings.append(f"The scan shows no length scale: {curve['why']}.{by_points}")
-    elif curve["set_by_cap"]:
+    if curve["set_by_cap"]:
         warnings.append(f"The length scale is set by the cap on K, not by the microstructure.{by_points}")
-    elif curve["set_by_limits"]:
+    if curve["set_by_limits"]:
         warnings.append(
             "The length scale is set by the limits on clusters and components, not by the microstructure: larger ROIs "
             "hold more grains than they may have clusters or components (mixture.points_per_parameter, knee.maximum)."
         )
-    elif curve["kind"] != "peak":
+    if curve["kind"] == "edge":
+        warnings.append("The agreement is largest at the first or last tiling that is eligible: it may rise beyond.")
+    if curve["kind"] == "plateau":
         warnings.append(
-            f"The length scale is no peak but {'an edge' if curve['kind'] == 'edge' else 'a plateau'} of the curve: "
-            f"tilings from {min(curve['alike'])} to {max(curve['alike'])} cannot all be told apart."
+            f"The length scale is no peak but a plateau of the curve: tilings from {min(curve['alike'])} to "
+            f"{max(curve['alike'])} cannot all be told apart."
         )
     if tiling["chosen_by"] == "scale_curve" and tiling["n"] != n:
         now = "none" if n is None else f"{n} × {n}"

@@ -71,5 +71,9 @@ class PatternBlocks(Protocol):
     def shape(self) -> tuple[int, int, int]:
         """Rows, columns, pixels."""
 
+    @property
+    def rows_together(self) -> int:
+        """Rows of points that are stored together and best read together, from a multiple of their number on."""
+
     def read(self, row_start: int, row_stop: int, column_start: int, column_stop: int) -> NDArray[np.float32]:
         """Patterns of a rectangle of points, (rows, columns, pixels) float32."""

@@ -125,7 +125,8 @@ def incremental_components(patterns: np.ndarray, component_limit: int, batch_poi
     .. [1] Q. Zhang, S. Benito, S. Weber, M. Stricker, Multi-modal data-driven microstructure characterization,
        section 2.2.2.
     """
-    loading, mean, variance, total = incremental_pca([patterns], patterns.shape[1], component_limit, batch_points)
+    blocks = (patterns[slice(*bound)] for bound in block_bounds(len(patterns), batch_points))
+    loading, mean, variance, total = incremental_pca(blocks, patterns.shape[1], component_limit, batch_points)
     score, ratio = _scores(patterns, mean, loading), variance_ratio(variance, total)
     return PrincipalComponents(score, variance, ratio, loading, mean, total, "ipca")
 
@@ -140,10 +141,10 @@ def _krylov_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: int)
         most_passes=KRYLOV_PASSES,
         tolerance=KRYLOV_TOLERANCE,
     )
-    variance, held = np.zeros(count), int(np.count_nonzero(found.variance > 1e-10 * found.variance.max(initial=0.0)))
-    variance[:held] = found.variance[:held]
+    variance, held = np.zeros(count), len(found.variance)
+    variance[:held] = found.variance
     loading = np.zeros((count, patterns.shape[1]), np.float32)
-    loading[:held] = signed(found.vector[:, :held].T.astype(np.float32))[0]
+    loading[:held] = signed(found.vector.T.astype(np.float32))[0]
     score = _scores(patterns, mean, loading)
     ratio = variance_ratio(variance, found.total_variance)
     return PrincipalComponents(score, variance, ratio, loading, mean, found.total_variance, "krylov")

@@ -48,5 +48,7 @@ def incremental_pca(
         model = model or IncrementalPCA(min(component_count, len(waiting) - 1, pixels))
         model.partial_fit(waiting)
     total = float(np.sum(model.var_) * model.n_samples_seen_ / (model.n_samples_seen_ - 1))
+    variance = np.nan_to_num(np.asarray(model.explained_variance_, np.float64))
     loading = signed(model.components_.astype(np.float32))[0]
-    return loading, model.mean_.astype(np.float32), np.asarray(model.explained_variance_, np.float64), total
+    loading[variance <= 0] = 0.0
+    return loading, model.mean_.astype(np.float32), variance, total

@@ -13,9 +13,10 @@ from microstructure_assets.methods.parallel import block_bounds, in_waves
 #: Directions more than components: what a spectrum with close neighbours needs.
 OVERSAMPLING = 6
 #: Points of a product; sums over them are taken in their order, whatever the number of threads.
-_PRODUCT_POINTS = 512
+_PRODUCT_POINTS, _PRODUCT_BYTES = 512, 64 << 20
 # Products are float32: what is left of a unit vector below this is rounding, not a direction.
 _LEAST_LENGTH = 1e-5
+_LEAST_VARIANCE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def leading_components(
     -------
     Leading
         Variances are too small rather than too large. Components that stand out are exact to rounding after a few
-        passes; inside a bulk of noise, where neighbours differ by less than a percent, they are not told apart.
+        passes; inside a bulk of noise, where neighbours differ by less than a percent, they are not told apart. As
+        products are float32, components of less than a millionth of the largest variance may be missed.
 
     Raises
     ------
@@ -106,7 +108,8 @@ def leading_components(
         newest, known = _new_directions(image, basis), value
         if not newest.shape[1]:
             break
-    return Leading(value, basis @ mixing, mean, total, done)
+    held = value > _LEAST_VARIANCE * value.max(initial=0.0)
+    return Leading(value[held], basis @ mixing[:, held], mean, total, done)
 
 
 def _covariance_times(
@@ -124,7 +127,8 @@ def _covariance_times(
         if shift is None:
             shift = block.mean(axis=0, dtype=np.float64).astype(np.float32)
         product = _Product(block, shift, single, moments)
-        for part, sums, own in in_waves(product, block_bounds(len(block), _PRODUCT_POINTS)):
+        step = max(16, min(_PRODUCT_POINTS, _PRODUCT_BYTES // (4 * block.shape[1])))
+        for part, sums, own in in_waves(product, block_bounds(len(block), step)):
             image += part
             total += sums
             energy += own

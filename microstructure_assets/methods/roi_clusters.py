@@ -121,11 +121,11 @@ def _choose(
     shares = [responsibilities(sampled, fit) for fit in fits]
     measured = measure(sampled, fits, shares, settings, silhouette=settings.criterion.startswith("paper"))
     count, limited, label = {}, {}, {}
-    most = max([len(fit.weight) for fit in fits])
+    most, distinct = max(len(fit.weight) for fit in fits), len(np.unique(sampled, axis=0))
     for cap in task.caps:
         chosen = choose(measured, settings, n * d, cap)[0]
         own = len(fits[chosen].weight)
-        count[cap], limited[cap] = own, own == min(cap, most)
+        count[cap], limited[cap] = own, own == min(cap, most) and own < distinct
         if own not in label:
             whole = len(task.score) == n
             label[own] = shares[chosen][1] if whole else responsibilities(task.score, fits[chosen])[1]

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods.binning import PatternBlocks
 from microstructure_assets.methods.noise import noise_variance
-from microstructure_assets.methods.parallel import block_bounds, map_blocks, single_blas_thread
+from microstructure_assets.methods.parallel import map_blocks, single_blas_thread
 from microstructure_assets.methods.roi_agreement import Agreement, RoiPatterns, WorkflowSettings, agreements
 from microstructure_assets.methods.settings import ScaleSettings
 from microstructure_assets.methods.tiling import bounds
@@ -191,11 +191,14 @@ def _read(patterns: PatternBlocks, band: Band, allocate: Allocate) -> list[RoiPa
     for _, members in groupby(rooms, key=lambda room: room[0].row_start):
         line = list(members)
         width = line[-1][0].column_stop - line[0][0].column_start
-        step = max(1, _STRIP_BYTES // (4 * pixels * width))
-        strips += [(line, bound) for bound in block_bounds(line[0][0].shape[0], step)]
+        least = max(1, _STRIP_BYTES // (4 * pixels * width))
+        step = -(-least // patterns.rows_together) * patterns.rows_together
+        top, bottom = line[0][0].row_start, line[0][0].row_stop
+        edges = [top, *range(top - top % step + step, bottom, step), bottom]
+        strips += [(line, start - top, stop - top) for start, stop in pairwise(edges)]
 
-    def fill(strip: tuple[list[tuple[Rectangle, NDArray[np.float32]]], tuple[int, int]]) -> None:
-        line, (start, stop) = strip
+    def fill(strip: tuple[list[tuple[Rectangle, NDArray[np.float32]]], int, int]) -> None:
+        line, start, stop = strip
         first, last = line[0][0], line[-1][0]
         read = patterns.read(first.row_start + start, first.row_start + stop, first.column_start, last.column_stop)
         for roi, room in line:

@@ -51,7 +51,7 @@ class Recommendation:
         ROIs along each axis; None where the curve gives no reason to prefer one (flat, none).
     n_low, n_high : int or None
         95 % interval of the place of the largest mean over the draws, widened by eligible tilings without an interval;
-        None if no tiling is eligible.
+        None if no tiling is eligible or none could be resampled.
     kind : {"peak", "edge", "plateau", "flat", "none"}
     reason : str
         A sentence with figures.
@@ -217,7 +217,9 @@ def _kind(curve: _Curve, alike: np.ndarray, flat_range: float) -> Kind:
     return "plateau" if first == 0 or last == len(alike) - 1 else "peak"
 
 
-def _peak_interval(curve: _Curve) -> tuple[int, int]:
+def _peak_interval(curve: _Curve) -> tuple[int | None, int | None]:
+    if not curve.known.any():
+        return None, None
     peaks = curve.peaks()
     peaks = peaks[np.isfinite(peaks)]
     ends = [int(n) for n in curve.n[~curve.known]]
@@ -282,7 +284,7 @@ def _head(curve: _Curve, k_max: int, kind: Kind) -> str:
     return f"{kind} at n = {curve.peak}{edge}, with {figures}"
 
 
-def _told(curve: _Curve, alike: np.ndarray, interval: tuple[int, int]) -> str:
+def _told(curve: _Curve, alike: np.ndarray, interval: tuple[int | None, int | None]) -> str:
     """What the draws tell: which tilings are like the best, and where else the largest mean could lie."""
     if not curve.known.any():
         return (

@@ -9,6 +9,8 @@ from microstructure_assets.methods.noise import noise_variance
 
 PLACES_PER_SIDE = 4
 SIDE_POINTS = 16
+# What is left of pure noise once its measured energy is taken off.
+LEAST_SIGNAL_SHARE = 1e-3
 
 
 def scan_noise_variance(patterns: PatternBlocks) -> float:
@@ -37,8 +39,8 @@ def scan_noise_variance(patterns: PatternBlocks) -> float:
 def binned_signal_share(patterns: PatternBlocks, binned: PatternBlocks, factor: int) -> float:
     """Share of the signal energy that binned patterns keep, in the same places.
 
-    Signal is the energy of the patterns less that of their noise, which is measured from neighbouring points. Means of
-    blocks are, but for a factor, coordinates in an orthonormal basis: a subspace that is the same for every grain.
+    Signal is the energy of the patterns about their means, less that of their noise as neighbours have it. Means
+    of blocks are, but for a factor, coordinates in an orthonormal basis: a subspace that is the same for every grain.
 
     Parameters
     ----------
@@ -53,16 +55,20 @@ def binned_signal_share(patterns: PatternBlocks, binned: PatternBlocks, factor: 
         1 where there is no signal to lose.
     """
     rows, columns, _ = patterns.shape
-    energies = np.zeros(2)
+    energies, whole = np.zeros(2), 0.0
     for top in _starts(rows):
         for left in _starts(columns):
             area = top, min(rows, top + SIDE_POINTS), left, min(columns, left + SIDE_POINTS)
             for place, (source, scale) in enumerate(((patterns, 1), (binned, factor**2))):
-                block = np.ascontiguousarray(source.read(*area))
+                read = source.read(*area)
+                block = np.ascontiguousarray(
+                    read - read.mean(axis=2, keepdims=True)
+                )  # a level is kept and tells nothing
                 noise = noise_variance(block)
                 energy = np.einsum("ijk,ijk->", block, block, dtype=np.float64)
                 energies[place] += scale * (energy - block.shape[2] * float(noise.point_variance.sum()))
-    return float(energies[1] / energies[0]) if energies[0] > 0 else 1.0
+                whole += energy if place == 0 else 0.0
+    return float(energies[1] / energies[0]) if energies[0] > LEAST_SIGNAL_SHARE * whole else 1.0
 
 
 def _starts(length: int) -> list[int]:

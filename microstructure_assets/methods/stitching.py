@@ -67,6 +67,11 @@ class ArrayPatterns:
         rows, columns, pixels = self.array.shape
         return rows, columns, pixels
 
+    @property
+    def rows_together(self) -> int:
+        """Every row lies by itself."""
+        return 1
+
     def read(self, row_start: int, row_stop: int, column_start: int, column_stop: int) -> np.ndarray:
         """Patterns of a rectangle of points, float32."""
         return np.asarray(self.array[row_start:row_stop, column_start:column_stop], dtype=np.float32)

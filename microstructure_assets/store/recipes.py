@@ -137,6 +137,8 @@ class Recipes:
         extra: dict[str, Any] = {"grid": manifest["grid"]}
         if spec.raw_files:
             extra["raw_files"] = manifest["raw_files"]["hash"]
+        if spec.pinned:
+            extra["scan"] = self.scan.name  # else another scan of the same files would take over this one's choice
         if tile is not None:
             extra["rois"] = tile.fact()
         if spec.form == "page":

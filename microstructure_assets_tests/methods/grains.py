@@ -30,6 +30,11 @@ class GrainScan:
         rows, columns, pixels = self.patterns.shape
         return rows, columns, pixels
 
+    @property
+    def rows_together(self) -> int:
+        """Every row lies by itself."""
+        return 1
+
     def read(self, row_start: int, row_stop: int, column_start: int, column_stop: int) -> np.ndarray:
         """Patterns of a rectangle."""
         return np.ascontiguousarray(self.patterns[row_start:row_stop, column_start:column_stop])

@@ -58,5 +58,7 @@ def test_noise_and_signal_of_binned_patterns_are_measured() -> None:
     kept = factor**2 * np.sum(clean**2) / np.sum(base[grain] ** 2)
     assert kept < 0.97
     assert binned_signal_share(patterns, binned, factor) == pytest.approx(kept, abs=0.01)
+    level = ArrayPatterns(whole.astype(np.float32) + 100), ArrayPatterns(small + 100)
+    assert binned_signal_share(*level, factor) == pytest.approx(kept, abs=0.01)
     noise = ArrayPatterns(np.zeros((20, 20, 400), np.float32))
     assert binned_signal_share(noise, noise, 1) == 1.0

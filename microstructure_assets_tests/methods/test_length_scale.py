@@ -5,6 +5,7 @@ import pytest
 
 from microstructure_assets.methods.length_scale import (
     OFFSETS,
+    _largest_side,
     fixed_points_curve,
     grain_diameter,
     length_scale,
@@ -113,6 +114,12 @@ def test_the_diameter_follows_from_counts_of_voronoi_cells(diameter: float) -> N
                 count.append(len(np.unique(cell[edges[i] : edges[i + 1], edges[j] : edges[j + 1]])))
     rows = {"n": np.asarray(n_all), "k_max": np.full(len(n_all), 10_000), "clusters_scores": np.asarray(count)}
     assert grain_diameter(rows, (side, side)) == pytest.approx(diameter, rel=0.1)
+
+
+@pytest.mark.parametrize("shape", [(31, 31), (100, 150), (327, 401), (100, 300), (20, 400), (500, 500)])
+def test_blocks_of_unknown_grains_are_enough_to_be_resampled(shape: tuple[int, int]) -> None:
+    side = _largest_side(shape)
+    assert 8 <= (shape[0] // side) * (shape[1] // side) < 40
 
 
 def test_without_clusters_there_is_no_diameter_but_a_curve() -> None:

@@ -40,6 +40,12 @@ def test_mixtures_of_a_part_of_the_points_label_all_points() -> None:
     assert len(np.unique(np.stack([grain, found.label[6]], axis=1), axis=0)) == 6
 
 
+def test_equal_points_are_one_cluster_without_a_limit() -> None:
+    (found,) = capped_clusters([ClusterTask(np.ones((400, 3)), 0.0, 1, (5, 20), 4096)], MixtureSettings(), 1)
+    assert found.count == {5: 1, 20: 1}
+    assert found.limited == {5: False, 20: False}
+
+
 def test_numbers_above_twenty_are_tried_in_steps() -> None:
     assert max(MANY_CLUSTERS) == 40
     assert min(MANY_CLUSTERS) > EVERY_CLUSTER_NUMBER
