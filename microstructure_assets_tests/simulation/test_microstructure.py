@@ -44,6 +44,23 @@ def test_laguerre_sizes_are_lognormal_with_the_wanted_deviation(sigma: float) ->
     assert abs(stats.skew(logarithm)) < 0.6
 
 
+def test_a_second_mode_holds_its_share_of_the_grains_at_its_size() -> None:
+    settings = TwinSettings(
+        microstructure="laguerre",
+        mean_grain_diameter_points=8,
+        grain_size_sigma=0.15,
+        large_grain_fraction=0.1,
+        large_grain_ratio=4.0,
+    )
+    y = x = np.arange(0, 200, 0.5)
+    labels = tessellation.tessellate(settings, y, x, np.random.default_rng(3))
+    diameter = np.sqrt(np.bincount(labels.ravel()))
+    diameter = diameter[diameter > 0]
+    large = diameter > 2 * np.median(diameter)
+    assert large.mean() == pytest.approx(0.1, abs=0.03)
+    assert np.median(diameter[large]) / np.median(diameter[~large]) == pytest.approx(4.0, rel=0.1)
+
+
 @pytest.mark.parametrize(("rotation_deg", "elongation"), [(0.0, 3.0), (35.0, 3.0), (-60.0, 5.0), (20.0, 1.0)])
 def test_elongation_and_direction_follow_from_the_second_moments(rotation_deg: float, elongation: float) -> None:
     values = {"mean_grain_diameter_points": 12, "microstructure_rotation_deg": rotation_deg, "elongation": elongation}
