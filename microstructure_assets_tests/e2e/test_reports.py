@@ -18,7 +18,7 @@ def page(lab: Lab, scan: str) -> str:
     return lab.store.read(scan, "scan_report").path.read_text(encoding="utf-8")
 
 
-def test_two_scans_of_one_file_share_everything_but_the_page_that_names_them(
+def test_two_scans_of_one_file_share_everything_but_their_choice_of_a_tiling_and_the_page_that_names_them(
     lab: Lab, vendor_file: Callable[[str], Path]
 ) -> None:
     for scan in ("first-name", "second-name"):
@@ -30,7 +30,7 @@ def test_two_scans_of_one_file_share_everything_but_the_page_that_names_them(
         ]
         for spec in ARTIFACTS
     }
-    assert {name for name, (first, second) in folders.items() if first != second} == {"scan_report"}
+    assert {name for name, (first, second) in folders.items() if first != second} == {"analysis_tiling", "scan_report"}
     assert "first-name" in page(lab, "first-name")
     assert "first-name" not in page(lab, "second-name")
     assert "second-name" in page(lab, "second-name")
