@@ -1,5 +1,6 @@
 """One lane of assets from the contract: specs with dependencies and versions, the loop that makes and records."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -267,7 +268,9 @@ def _metadata(outcome: Outcome, seconds: float) -> dict[str, Any]:
     facts = {
         name: value
         for name, value in artifact.attributes.items()
-        if isinstance(value, int | float | str) and not isinstance(value, bool) and value == value  # no NaN in GraphQL
+        if isinstance(value, int | float | str) and not isinstance(value, bool)
+        # GraphQL knows neither NaN nor infinity
+        if not isinstance(value, float) or math.isfinite(value)
     }
     metadata: dict[str, Any] = {
         "reason": outcome.reason,

@@ -39,11 +39,11 @@ def fill_nmi_scale_curve(view: ScanView, drafts: Mapping[str, Draft]) -> None:
 
     draft, scale = drafts["nmi_scale_curve"], view.settings("scale")
     settings = WorkflowSettings(**{group: view.settings(group) for group in GROUPS})
-    patterns, route = _patterns(view)
     tilings = curve_tilings(*view.grid_shape, scale)
     if not tilings.n:
         _nothing(view, draft, tilings.limit)
         return
+    patterns, route = _patterns(view)
     rois = _measure(view, patterns, settings, [(n, (0.0, 0.0)) for n in tilings.n])
     found = length_scale(rois, view.grid_shape, scale)
     around = tilings_around(found.recommendation, tilings.n)

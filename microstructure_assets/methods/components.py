@@ -141,18 +141,15 @@ def _krylov_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: int)
         most_passes=KRYLOV_PASSES,
         tolerance=KRYLOV_TOLERANCE,
     )
-    variance, held = np.zeros(count), len(found.variance)
-    variance[:held] = found.variance
-    loading = np.zeros((count, patterns.shape[1]), np.float32)
-    loading[:held] = signed(found.vector.T.astype(np.float32))[0]
+    variance, total = found.variance, found.total_variance
+    loading = signed(found.vector.T.astype(np.float32))[0]
     score = _scores(patterns, mean, loading)
-    ratio = variance_ratio(variance, found.total_variance)
-    return PrincipalComponents(score, variance, ratio, loading, mean, found.total_variance, "krylov")
+    return PrincipalComponents(score, variance, variance_ratio(variance, total), loading, mean, total, "krylov")
 
 
 def _scores(patterns: np.ndarray, mean: np.ndarray, loading: np.ndarray) -> np.ndarray:
     """Coordinates of the centred patterns, ``(n, k)`` float32."""
-    blocks = block_bounds(len(patterns), max(512, min(8192, BLOCK_BYTES // (4 * patterns.shape[1]))))
+    blocks = block_bounds(len(patterns), max(64, min(8192, BLOCK_BYTES // (4 * patterns.shape[1]))))
     return np.concatenate(map_blocks(lambda bound: (patterns[slice(*bound)] - mean) @ loading.T, blocks))
 
 

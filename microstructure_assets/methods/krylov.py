@@ -28,7 +28,7 @@ class Leading:
     variance : (k,) float64
         Strongest first, normalised by n − 1 [intensity²].
     vector : (p, k) float64
-        Orthonormal columns.
+        Orthonormal columns; zero where there is no variance, as the patterns span fewer directions.
     mean : (p,) float64
     total_variance : float
         Trace of the covariance.
@@ -64,7 +64,7 @@ def leading_components(
         Gives the patterns anew with each call, as blocks ``(m, p)`` float32 in the same order.
     pixel_count : int
     component_count : int
-        At most this many components; fewer where there are fewer patterns, or where they span less.
+        The number is ``min(component_count, n − 1, p)``.
     seed : int
         Of the random block.
     most_passes : int
@@ -108,8 +108,11 @@ def leading_components(
         newest, known = _new_directions(image, basis), value
         if not newest.shape[1]:
             break
-    held = value > _LEAST_VARIANCE * value.max(initial=0.0)
-    return Leading(value[held], basis @ mixing[:, held], mean, total, done)
+    held = int(np.count_nonzero(value > _LEAST_VARIANCE * value.max(initial=0.0)))
+    count = min(component_count, number - 1, pixel_count)
+    variance, vector = np.zeros(count), np.zeros((pixel_count, count))
+    variance[:held], vector[:, :held] = value[:held], basis @ mixing[:, :held]
+    return Leading(variance, vector, mean, total, done)
 
 
 def _covariance_times(

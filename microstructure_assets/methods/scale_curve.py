@@ -166,8 +166,7 @@ def band_agreements(
     dict of ndarray
         A row per ROI and cap: ``n, offset_y, offset_x, k_max, roi, row_start, row_stop, column_start, column_stop,
         points, row, column`` (centre [points]), ``components, clusters_scores, clusters_weights, limited, nmi, ami,
-        nmi_null,
-        clusters_fixed_points, nmi_fixed_points``.
+        nmi_null, clusters_fixed_points, nmi_fixed_points``.
     """
     with single_blas_thread():  # ROIs are worked on in threads; each of them with threads of its own would be slower
         found = agreements(_read(patterns, band, allocate or _in_memory), settings)

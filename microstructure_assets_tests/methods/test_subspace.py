@@ -195,6 +195,13 @@ def test_large_patterns_take_the_block_iteration_by_themselves() -> None:
     assert scan_subspace(blocks_of(patterns, 500), 4200, SubspaceSettings(component_count=3)).route == "block"
 
 
+def test_constant_patterns_of_a_large_detector_have_components_without_variance() -> None:
+    found = scan_subspace(blocks_of(np.ones((1600, 4200), np.float32), 400), 4200, SubspaceSettings(component_count=3))
+    assert found.route == "block"
+    np.testing.assert_array_equal(found.loading, np.zeros((3, 4200)))
+    np.testing.assert_array_equal(found.explained_variance, np.zeros(3))
+
+
 def test_the_route_follows_the_size_and_is_told() -> None:
     routes = [principal_components(patterns_of(*shape, 3), 4).route for shape in ((60, 90), (90, 60), (2100, 2100))]
     assert routes == ["gram", "covariance", "krylov"]
