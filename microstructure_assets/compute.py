@@ -10,10 +10,11 @@ from __future__ import annotations
 import importlib.metadata
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from microstructure_assets.errors import InputError
+from microstructure_assets.memory import MemoryLimit
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,7 +30,11 @@ class ComputeUnavailable(InputError):
 
 
 class Compute(Protocol):
-    """Where blocks of work run."""
+    """Where blocks of work run, and how much memory each process may fill with patterns."""
+
+    @property
+    def memory(self) -> MemoryLimit:
+        """Of each process that works."""
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """Results in the order of the items, as they come."""
@@ -41,6 +46,8 @@ class Compute(Protocol):
 @dataclass(frozen=True)
 class LocalCompute:
     """One block after another in this process; a block uses all cores by threads of its own."""
+
+    memory: MemoryLimit = field(default_factory=MemoryLimit)
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """Results in the order of the items, as they come."""
@@ -58,6 +65,8 @@ class DaskCompute:
     ----------
     address : str
         As ``tcp://host:8786``. Scheduler and workers must see the store under the same path.
+    memory : MemoryLimit
+        Of each worker.
 
     Raises
     ------
@@ -65,8 +74,9 @@ class DaskCompute:
         At the first use: if no scheduler answers, it has no workers, or they run other versions of what computes.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, memory: MemoryLimit | None = None) -> None:
         self.address = address
+        self.memory = memory or MemoryLimit()
         self._workers: set[str] = set()
         self._lost: set[str] = set()
 
@@ -90,10 +100,11 @@ class DaskCompute:
             waiting = deque(client.map(function, items, pure=False))
             try:
                 while waiting:
-                    yield waiting.popleft().result()  # once it is gone from here the cluster forgets it
+                    result = waiting.popleft().result()  # once it is gone from here the cluster forgets it
+                    self._lost |= before - set(client.scheduler_info(n_workers=-1)["workers"])
+                    yield result
             finally:
                 client.cancel(list(waiting))
-                self._lost |= before - set(client.scheduler_info(n_workers=-1)["workers"])
 
     def account(self) -> str:
         """How many workers there were, and how many of them were lost."""
@@ -129,6 +140,7 @@ def versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in COMPUTING}
 
 
-def compute_at(address: str) -> Compute:
+def compute_at(address: str, memory: MemoryLimit | None = None) -> Compute:
     """The cluster at an address; this process for none."""
-    return DaskCompute(address) if address else LocalCompute()
+    limit = memory or MemoryLimit()
+    return DaskCompute(address, limit) if address else LocalCompute(limit)

@@ -35,7 +35,11 @@ def build_defs(overrides: Mapping[str, Any] | None = None, tick_seconds: int = T
         assets=[scan_settings, tile_settings, scan_lane, length_scale_lane, tile_lane, segmentation_lane, report_lane],
         jobs=[characterize, configure],
         sensors=[automation_sensor(tick_seconds)],
-        resources={"home": HomeResource(root=""), "compute": ComputeResource(dask=""), **(overrides or {})},
+        resources={
+            "home": HomeResource(root=""),
+            "compute": ComputeResource(dask="", memory_limit_gib=""),
+            **(overrides or {}),
+        },
         executor=dg.in_process_executor,
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from microstructure_assets.assets.lane import MakingFailed
+from microstructure_assets.assets.making import MakingFailed
 from microstructure_assets.assets.settings import report_settings, settings_versions
 from microstructure_assets.automation.under_way import PROCESS_TAG, this_process
 from microstructure_assets.partitions import scan_partitions, tile_key

@@ -10,6 +10,7 @@ from dagster._core.instance.ref import InstanceRef
 from pydantic import Field, create_model
 
 from microstructure_assets.compute import DASK_VARIABLE, Compute, compute_at
+from microstructure_assets.memory import DEFAULT_GIB, MEMORY_VARIABLE, memory_limit
 from microstructure_assets.settings import settings_groups
 from microstructure_assets.store.home import HOME_VARIABLE, Home, prepare_home, resolve_home
 from microstructure_assets.store.store import Store
@@ -29,15 +30,21 @@ class HomeResource(dg.ConfigurableResource):
 
 
 class ComputeResource(dg.ConfigurableResource):
-    """Where blocks of work run."""
+    """Where blocks of work run, and in how much memory."""
 
     dask: str = Field(
         "", description=f"Address of a Dask scheduler, as tcp://host:8786; empty = {DASK_VARIABLE}, else this machine"
     )
+    memory_limit_gib: str = Field(
+        "",
+        description=f"Memory of each process that works [GiB], at least 1; empty = {MEMORY_VARIABLE}, else "
+        f"{DEFAULT_GIB:g}",
+    )
 
     def compute(self) -> Compute:
         """This machine, or the cluster."""
-        return compute_at(self.dask or os.environ.get(DASK_VARIABLE, ""))
+        memory = memory_limit(self.memory_limit_gib or os.environ.get(MEMORY_VARIABLE, ""))
+        return compute_at(self.dask or os.environ.get(DASK_VARIABLE, ""), memory)
 
 
 def settings_form() -> type[dg.Config]:

@@ -19,6 +19,9 @@ import pytest
 from microstructure_assets import compute, progress
 from microstructure_assets.assets.views import StoredPatterns
 from microstructure_assets.compute import DASK_VARIABLE, ComputeUnavailable, DaskCompute, LocalCompute, compute_at
+from microstructure_assets.resources import open_instance
+from microstructure_assets.store import draft
+from microstructure_assets.store.home import Home, prepare_home
 from microstructure_assets_tests.e2e.conftest import Lab, lab, small_twin
 
 __all__ = ["lab", "small_twin"]
@@ -126,19 +129,19 @@ def test_no_address_is_this_process() -> None:
 
 
 class Killer:
-    """A listener to progress that kills a worker at the first band of ROIs."""
+    """A listener to progress that kills a worker at the first sign of it."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster, self.killed = cluster, False
+    def __init__(self, cluster: Cluster, title: str) -> None:
+        self.cluster, self.title, self.killed = cluster, title, False
 
     @contextlib.contextmanager
     def start(self, title: str, total: int) -> Iterator[Killer]:
-        """Listen to the length scale only."""
-        self.listening = title == "length scale"
+        """Listen to what has the title only."""
+        self.listening = title == self.title
         yield self
 
     def update(self, count: float = 1) -> None:
-        """A band is done."""
+        """A block is done."""
         if self.listening and not self.killed:
             self.killed = True
             self.cluster.kill_a_worker()
@@ -151,7 +154,7 @@ def test_a_scale_curve_of_a_cluster_that_loses_a_worker_has_the_same_bytes(
     lab.characterize(small_twin, "here", settings)
     here = lab.store.read("here", "nmi_scale_curve")
     monkeypatch.setenv(DASK_VARIABLE, cluster.address)
-    killer = Killer(cluster)
+    killer = Killer(cluster, "length scale")
     lab.configure("here", {"scale.seed": "1"})
     with progress.reporting(killer):
         lab.characterize(small_twin, "here")
@@ -164,6 +167,31 @@ def test_a_scale_curve_of_a_cluster_that_loses_a_worker_has_the_same_bytes(
         np.testing.assert_array_equal(values, second[name])
     events = lab.instance.fetch_materializations(_key("nmi_scale_curve"), limit=1).records
     assert "1 of them lost" in str(events[0].asset_materialization.metadata["compute"].value)
+
+
+@pytest.mark.parametrize("stage", ["preprocessing", "tiles"])
+def test_a_scan_of_a_cluster_that_loses_a_worker_has_the_same_content(
+    tmp_path: Path, small_twin: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.setattr(draft, "CHUNK_BYTES", 16 * 3600)  # shards of four rows, so bands of four
+    killer, found = Killer(cluster, stage), []
+    for name in ("here", "there"):
+        home = prepare_home(Home(tmp_path / name))
+        with open_instance(home) as instance, contextlib.ExitStack() as stack:
+            if name == "there":
+                monkeypatch.setenv(DASK_VARIABLE, cluster.address)
+                stack.enter_context(progress.reporting(killer))
+            own = Lab(home, instance)
+            own.characterize(small_twin, "s", {"tiling.n": "3", "scale.finest_tiling": "2"})
+            found.append({place: head.content_hash for place, head in own.heads("s").items()})
+            events = instance.fetch_materializations(_key(LAST[stage]), limit=1).records
+    here, there = found
+    assert killer.killed
+    assert "2 workers, 1 of them lost" in str(events[0].asset_materialization.metadata["compute"].value)
+    assert {place for place in here if here[place] != there[place]} <= {("scan_report", None)}
+
+
+LAST = {"preprocessing": "preprocessed_patterns", "tiles": "weight_boundaries"}
 
 
 def _key(name: str):  # type: ignore[no-untyped-def]

@@ -1,26 +1,23 @@
 """One lane of assets from the contract: specs with dependencies and versions, the loop that makes and records."""
 
+import contextlib
 import math
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import dagster as dg
 
 from microstructure_assets import progress
-from microstructure_assets.assets.views import ScanView, TileView
+from microstructure_assets.assets.making import Made, Maker, MakingFailed, PartitionWork, failure, together
 from microstructure_assets.automation.conditions import incremental
 from microstructure_assets.compute import Compute, LocalCompute
-from microstructure_assets.errors import InputError
 from microstructure_assets.figures.render import as_markdown
-from microstructure_assets.partitions import scan_partitions, split_key, tile_key, tile_partitions
+from microstructure_assets.partitions import scan_partitions, split_key, tile_partitions
 from microstructure_assets.resources import ComputeResource, HomeResource
 from microstructure_assets.store.content import hash_json
 from microstructure_assets.store.contract import artifact_spec
-from microstructure_assets.store.draft import Draft
-from microstructure_assets.store.memo import Recipe
-from microstructure_assets.store.names import SLOTS, ScanName, Slot
+from microstructure_assets.store.names import SLOTS
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.scans import ScanRegistry
 from microstructure_assets.store.specs import ArtifactSpec
@@ -28,43 +25,6 @@ from microstructure_assets.store.store import Outcome, Store, recorded_as
 from microstructure_assets.store.tiles import TileUnknown
 
 SETTINGS_ASSET = {"scan": "scan_settings", "tile": "tile_settings"}
-
-
-class MakingFailed(RuntimeError):
-    """An artifact could not be made; the message names scan, artifact and tile, the cause is the error itself."""
-
-
-class MakingRefused(MakingFailed, InputError):
-    """An artifact could not be made of what the user gave."""
-
-
-def failure(scan: str, slot: str | None, artifacts: Sequence[str], error: Exception) -> MakingFailed:
-    """What is raised of an error in making artifacts."""
-    place = f"scan {scan}" + (f", tile {slot}" if slot else "")
-    refused = isinstance(error, InputError | FileNotFoundError | PermissionError)
-    words = str(error) if refused else f"{type(error).__name__}: {error}"
-    return (MakingRefused if refused else MakingFailed)(f"{', '.join(artifacts)} of {place}: {words}")
-
-
-def together(failures: Sequence[MakingFailed]) -> MakingFailed:
-    """The first failure, with how many more there were."""
-    first, more = failures[0], len(failures) - 1
-    return type(first)(f"{first} (and {more} more failed, see the log)" if more else str(first))
-
-
-@dataclass(frozen=True)
-class Maker:
-    """Artifacts that are made together and the function that fills their drafts.
-
-    Attributes
-    ----------
-    artifacts : tuple of str
-    fill : callable
-        ``fill(view, drafts)``; `drafts` holds only what is not kept yet.
-    """
-
-    artifacts: tuple[str, ...]
-    fill: Callable[[Any, Mapping[str, Draft]], None]
 
 
 def asset_specs(names: Sequence[str], group: str) -> list[dg.AssetSpec]:
@@ -89,9 +49,7 @@ def lane(name: str, group: str, makers: Sequence[Maker]) -> dg.AssetsDefinition:
         recorder = Recorder(context, home.store(), names)
         keys = in_order(recorder.store, context.partition_keys)
         with progress.bar(group, len(keys) * len(chosen)) as bar:
-            failures = [
-                failed for key in keys if (failed := run_makers(recorder, key, chosen, selected, bar, compute.compute))
-            ]
+            failures = make_partitions(recorder, keys, chosen, frozenset(selected), bar, compute.compute())
         recorder.summarise()
         if failures:
             raise together(failures) from failures[0].__cause__
@@ -101,83 +59,68 @@ def lane(name: str, group: str, makers: Sequence[Maker]) -> dg.AssetsDefinition:
     return body
 
 
-def run_makers(
+def make_partitions(
     recorder: "Recorder",
-    key: str,
+    keys: Sequence[str],
     makers: Sequence[Maker],
-    selected: set[str],
+    selected: frozenset[str],
     bar: progress.Bar,
-    compute: Callable[[], Compute],
-) -> MakingFailed | None:
-    """Make and record the selected artifacts of one partition; an error is given back, so that the others go on."""
-    scan, slot = split_key(key)
-    for done, maker in enumerate(makers):
-        wanted = [artifact for artifact in maker.artifacts if artifact in selected]
-        started = time.perf_counter()
-        try:
-            upstream = recorder.upstream(scan, slot, wanted)
-            origin = {"run_id": recorder.context.run.run_id}
-            outcomes = make(recorder.store, scan, slot, maker, wanted, origin, compute())
-        except MakingFailed as failed:
-            bar.update(len(makers) - done)
-            if isinstance(failed.__cause__, TileUnknown):
+    place: Compute,
+) -> list[MakingFailed]:
+    """Make and record the selected artifacts of partitions; errors are given back, so that the others go on.
+
+    Tiles are worked on side by side where there is a cluster; of a scan, blocks of each artifact are.
+    """
+    failures: dict[str, MakingFailed] = {}
+    for batch, own_makers in _batches(recorder.store, keys, makers):
+        left = [key for key in batch if key not in failures]
+        if not left:
+            continue
+        tiles = split_key(batch[0])[1] is not None
+        outer, inner = (place, LocalCompute(place.memory)) if tiles else (LocalCompute(place.memory), place)
+        work = PartitionWork(
+            recorder.store, tuple(own_makers), selected, {"run_id": recorder.context.run.run_id}, inner
+        )
+        before = recorder.latest_event()
+        for key, (made, failed) in _results(left, work, outer):
+            recorder.record(key, made, before, outer)
+            bar.update(len(own_makers))
+            if failed is not None and isinstance(failed.__cause__, TileUnknown):
                 recorder.context.log.info(f"{key}: left alone, {failed.__cause__}")
-                return None
-            recorder.context.log.error(str(failed))
-            return failed
-        for outcome in outcomes.values():
-            recorder.record(key, outcome, upstream, time.perf_counter() - started)
-        bar.update(1)
-    return None
+            elif failed is not None:
+                recorder.context.log.error(str(failed))
+                failures[key] = failed
+    return list(failures.values())
 
 
-def make(
-    store: Store,
-    scan: str,
-    slot: str | None,
-    maker: Maker,
-    wanted: Sequence[str],
-    origin: Mapping[str, Any],
-    compute: Compute | None = None,
-) -> dict[str, Outcome]:
-    """Make what one maker makes of a scan or tile, of what its recipes say once the locks are held.
+def _batches(store: Store, keys: Sequence[str], makers: Sequence[Maker]) -> Iterator[tuple[list[str], Sequence[Maker]]]:
+    """Partitions that do not wait for each other, with what is made of them before anything else.
 
-    Raises
-    ------
-    MakingFailed
-        If anything goes wrong; the cause is the error itself.
+    Of a scan one maker at a time, so that its event comes as soon as it is done; of a tile all of them.
     """
+    for (_, tiles), members in groupby(keys, key=lambda key: (_depth(store, key), split_key(key)[1] is not None)):
+        batch = list(members)
+        if tiles:
+            yield batch, makers
+        else:
+            yield from (([key], [maker]) for key in batch for maker in makers)
 
-    def plan() -> list[Recipe]:
-        recipes = Recipes(store, scan)
-        return [recipes.recipe(artifact, slot) for artifact in wanted]
 
-    def fill(recipes: Sequence[Recipe], drafts: Mapping[str, Draft]) -> None:
-        registered = ScanRegistry(store.home).get(scan)
-        place = compute or LocalCompute()
-        view = ScanView(store, registered, tuple(recipes), compute=place)
-        maker.fill(TileView(store, registered, tuple(recipes), slot, compute=place) if slot else view, drafts)
-
+def _results(
+    keys: Sequence[str], work: PartitionWork, place: Compute
+) -> Iterator[tuple[str, tuple[list[Made], MakingFailed | None]]]:
+    """What came of each partition; where the place itself fails, so do all that it has not done."""
+    done = 0
     try:
-        return store.materialise_together(scan, slot, wanted, plan, fill, origin)
+        for key, result in zip(keys, place.run(work, [split_key(key) for key in keys]), strict=True):
+            done += 1
+            yield key, result
     except Exception as error:
-        raise failure(scan, slot, wanted, error) from error
-
-
-@dataclass(frozen=True)
-class Upstream:
-    """What stood above artifacts before they were made.
-
-    Attributes
-    ----------
-    latest_event : int
-        Number of Dagster's last event.
-    state : mapping of str
-        `Recipes.upstream` of each artifact.
-    """
-
-    latest_event: int
-    state: Mapping[str, str]
+        artifacts = [artifact for maker in work.makers for artifact in maker.artifacts if artifact in work.selected]
+        for key in keys[done:]:
+            failed = failure(*split_key(key), artifacts, error)
+            failed.__cause__ = error
+            yield key, ([], failed)
 
 
 class Recorder:
@@ -198,16 +141,27 @@ class Recorder:
         self._computed = 0
         self._reused = 0
 
-    def upstream(self, scan: str, slot: str | None, artifacts: Sequence[str]) -> Upstream:
-        """What stands above artifacts before they are made."""
-        latest = self.context.instance.event_log_storage.get_maximum_record_id() or 0
-        try:
-            recipes = Recipes(self.store, scan)
-            return Upstream(latest, {artifact: recipes.upstream(artifact, slot) for artifact in artifacts})
-        except Exception as error:
-            raise failure(scan, slot, artifacts, error) from error
+    def latest_event(self) -> int:
+        """Number of Dagster's last event."""
+        return self.context.instance.event_log_storage.get_maximum_record_id() or 0
 
-    def record(self, key: str, outcome: Outcome, upstream: Upstream, seconds: float) -> None:
+    def record(self, key: str, made: Sequence[Made], before: int, place: Compute) -> None:
+        """Log the events of what was made of a partition, in the order in which it was made.
+
+        Parameters
+        ----------
+        key : str
+        made : sequence of Made
+        before : int
+            Dagster's last event before anything of it was made.
+        place : Compute
+            Where it was made.
+        """
+        for one in made:
+            for outcome in one.outcomes:
+                self._record(key, outcome, one, before, place)
+
+    def _record(self, key: str, outcome: Outcome, made: Made, before: int, place: Compute) -> None:
         """Log the event of one artifact, unless Dagster has it already, made of what stands upstream.
 
         One that is taken again beside something new upstream has an event too: without it Dagster shows it as stale.
@@ -215,21 +169,28 @@ class Recorder:
         (scan, slot), artifact = split_key(key), outcome.artifact.spec.name
         self._reused += outcome.reused
         self._computed += not outcome.reused
-        content = outcome.artifact.content_hash
+        content, upstream = outcome.artifact.content_hash, made.upstream[artifact]
         head = self.store.head(scan, artifact, slot)
-        recorded = recorded_as(content, upstream.state[artifact])
-        if outcome.reused and key in self._known[artifact] and head is not None and head.recorded == recorded:
+        known = head is not None and head.recorded == recorded_as(content, upstream)
+        if outcome.reused and key in self._known[artifact] and known:
             return
+        # Events that came while it was made count as seen only where what it was made of still stands.
+        seen = self.latest_event() if self._stands(scan, slot, artifact, upstream) else before
         self.context.log_event(
             dg.AssetMaterialization(
                 artifact,
                 partition=key,
-                metadata=_metadata(outcome, seconds),
-                tags=_tags(outcome, upstream.latest_event),
+                metadata={"compute": place.account(), **_metadata(outcome, made.seconds)},
+                tags=_tags(outcome, seen),
                 description=outcome.reason,
             )
         )
-        self.store.mark_recorded(scan, artifact, slot, content, upstream.state[artifact])
+        self.store.mark_recorded(scan, artifact, slot, content, upstream)
+
+    def _stands(self, scan: str, slot: str | None, artifact: str, upstream: str) -> bool:
+        with contextlib.suppress(TileUnknown):
+            return Recipes(self.store, scan).upstream(artifact, slot) == upstream
+        return False
 
     def summarise(self) -> None:
         """Say how much was computed and how much was taken again."""
@@ -303,13 +264,15 @@ def _tags(outcome: Outcome, latest_event: int) -> dict[str, str]:
 
 
 def in_order(store: Store, keys: Iterable[str]) -> list[str]:
-    """Partition keys scan by scan in slot order, a region after the one that gives it its references."""
-    pairs = [split_key(key) for key in keys]
-    registry = ScanRegistry(store.home)
-    scans = {scan: registry.get(scan) for scan in {scan for scan, _ in pairs}}
+    """Partition keys by scan and slot, regions after all that may give them their references."""
 
-    def place(pair: tuple[ScanName, Slot | None]) -> tuple[str, int, int]:
-        scan, slot = pair
-        return scan, scans[scan].reference_depth(slot), SLOTS.index(slot) if slot else 0
+    def place(key: str) -> tuple[int, str, int]:
+        scan, slot = split_key(key)
+        return _depth(store, key), scan, SLOTS.index(slot) if slot else 0
 
-    return [tile_key(scan, slot) if slot else scan for scan, slot in sorted(pairs, key=place)]
+    return sorted(keys, key=place)
+
+
+def _depth(store: Store, key: str) -> int:
+    scan, slot = split_key(key)
+    return ScanRegistry(store.home).get(scan).reference_depth(slot)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microstructure_assets import progress
-from microstructure_assets.assets.lane import Maker, lane
+from microstructure_assets.assets.lane import lane
+from microstructure_assets.assets.making import Maker
 from microstructure_assets.assets.scale_work import BandWork
 from microstructure_assets.assets.views import ScanView, StoredPatterns
 from microstructure_assets.assets.writing import add_picture
@@ -94,8 +95,13 @@ def _measure(
     """Agreement in every ROI of these tilings and places of the grid."""
     from microstructure_assets.methods.scale_curve import tiling_bands
 
-    bands = [band for n, offset in tilings for band in tiling_bands(patterns.shape, n, offset)]
-    work, tables = BandWork(patterns, settings, view.store.home.store), []
+    memory = view.compute.memory
+    bands = [
+        band
+        for n, offset in tilings
+        for band in tiling_bands(patterns.shape, n, offset, memory_bytes=memory.band_bytes)
+    ]
+    work, tables = BandWork(patterns, settings, view.store.home.store, memory), []
     with progress.bar("length scale", sum(band.points for band in bands)) as bar:
         for band, table in zip(bands, view.compute.run(work, bands), strict=True):
             tables.append(table)

@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from microstructure_assets import progress
-from microstructure_assets.assets.lane import Maker, lane
-from microstructure_assets.assets.preprocessing import NoPatterns, Preprocessed, parts, preprocess, static_background
+from microstructure_assets.assets.lane import lane
+from microstructure_assets.assets.making import Maker
+from microstructure_assets.assets.preprocessing import (
+    NoPatterns,
+    OpenedScan,
+    Preprocessed,
+    parts,
+    preprocess,
+    static_background,
+)
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.errors import InputError
 from microstructure_assets.store.content import hash_columns, hash_json
@@ -96,7 +104,8 @@ def fill_patterns(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     from microstructure_assets.acquisition.raw_files import require_same
     from microstructure_assets.methods.background import BackgroundCorrection
 
-    scan = open_scan(Path(view.scan.source), view.settings("acquisition"))
+    acquisition = view.settings("acquisition")
+    scan = open_scan(Path(view.scan.source), acquisition)
     if scan.patterns is None:
         raise NoPatterns(
             f"{view.scan.source}: holds maps but no patterns; the pattern lane needs the patterns of the scan"
@@ -110,7 +119,9 @@ def fill_patterns(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     stream, binned = (
         _pattern_streams(view, stored, (rows, columns, *correction.cropped_shape)) if stored else (None, None)
     )
-    found = preprocess(scan, correction, stream, binned)
+    found = preprocess(OpenedScan(scan, acquisition, states), correction, stream, binned, view.compute)
+    for draft in drafts.values():
+        draft.notes["compute"] = view.compute.account()
     if stored:
         _finish_patterns(view, stored, found, origin, binned is not None)
     if quality:
@@ -189,7 +200,14 @@ def _pattern_streams(
     if small == shape[2:]:
         return stream, None
     dimensions = ("y", "x", "dy_binned", "dx_binned")
-    return stream, draft.stream("binned_intensity", (*shape[:2], *small), np.uint8, dimensions=dimensions, units="1")
+    return stream, draft.stream(
+        "binned_intensity",
+        (*shape[:2], *small),
+        np.uint8,
+        dimensions=dimensions,
+        units="1",
+        row_multiple=stream.preferred_rows,
+    )
 
 
 def _finish_patterns(view: ScanView, draft: Draft, found: Preprocessed, origin: str, binned: bool) -> None:

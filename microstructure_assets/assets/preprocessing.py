@@ -3,28 +3,152 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from microstructure_assets import progress
 from microstructure_assets.assets.views import BLOCK_BYTES
+from microstructure_assets.compute import Compute
 from microstructure_assets.errors import InputError
+from microstructure_assets.memory import MemoryLimit
+from microstructure_assets.store.content import hash_json
+from microstructure_assets.store.draft import ArrayStream, RowWriter
 
 if TYPE_CHECKING:
     from microstructure_assets.acquisition.pattern_source import PatternSource
     from microstructure_assets.acquisition.scan import Scan
+    from microstructure_assets.acquisition.settings import AcquisitionSettings
     from microstructure_assets.methods.background import BackgroundCorrection
     from microstructure_assets.methods.settings import PreprocessingSettings
-    from microstructure_assets.store.draft import ArrayStream
 
-READ_BYTES = 256 << 20
 MAPS = ("pattern_contrast", "mean_intensity", "gain", "offset", "binned_gain", "binned_offset")
 
 
 class NoPatterns(InputError):
     """A scan without patterns, with ones that are no numbers, or with more than the disk can hold."""
+
+
+class OpenedScan:
+    """A scan's raw files as they were found; another process opens them anew, and refuses others than these.
+
+    Parameters
+    ----------
+    scan : Scan
+    settings : AcquisitionSettings
+        That it was opened with.
+    states : list of tuple
+        Of its files, from `file_states`.
+    """
+
+    def __init__(self, scan: Scan, settings: AcquisitionSettings, states: list[tuple[str, int, int]]) -> None:
+        self.scan, self._settings, self._states = scan, settings, states
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The place, the settings and what tells the files from others."""
+        return _opened, (self.scan.path, self._settings, hash_json(self._states))
+
+
+@lru_cache(maxsize=2)
+def _opened(source: Path, settings: AcquisitionSettings, states_hash: str) -> OpenedScan:
+    """The scan in another process; one that works on many bands opens it once."""
+    from microstructure_assets.acquisition.formats import open_scan
+    from microstructure_assets.acquisition.raw_files import CHANGED, RawFilesChanged, file_states
+
+    scan = open_scan(source, settings)
+    states = file_states(scan.files)
+    if hash_json(states) != states_hash:
+        raise RawFilesChanged(f"{source}: a worker found files of other names, sizes or times there; {CHANGED}")
+    return OpenedScan(scan, settings, states)
+
+
+@dataclass(frozen=True)
+class MeasuredRows:
+    """What is known of a band of rows once its codes are written.
+
+    Attributes
+    ----------
+    maps : dict of ndarray
+        ``(points,)`` float32 by name.
+    digests, binned_digests : bytes
+        Of the rows of codes, for the streams.
+    raw, codes : dict of ndarray
+        Patterns to show, by position in the scan.
+    """
+
+    maps: dict[str, np.ndarray]
+    digests: bytes
+    binned_digests: bytes
+    raw: dict[int, np.ndarray]
+    codes: dict[int, np.ndarray]
+
+
+@dataclass(frozen=True)
+class PreprocessingWork:
+    """Reads, corrects, encodes, writes and measures bands of rows wherever raw files and store can be seen.
+
+    Attributes
+    ----------
+    raw : OpenedScan
+    correction : BackgroundCorrection
+    codes : RowWriter or None
+        Takes the codes; without it patterns are only measured.
+    binned : RowWriter or None
+        Takes the codes of the binned patterns of a large detector.
+    shown : tuple of int
+        Positions of the patterns to show.
+    memory : MemoryLimit
+    """
+
+    raw: OpenedScan
+    correction: BackgroundCorrection
+    codes: RowWriter | None
+    binned: RowWriter | None
+    shown: tuple[int, ...]
+    memory: MemoryLimit
+
+    def __call__(self, rows: tuple[int, int]) -> MeasuredRows:
+        """Work on the rows from the first up to the second."""
+        scan, (first, last) = self.raw.scan, rows
+        columns = scan.grid.columns
+        maps = {name: np.empty((last - first) * columns, np.float32) for name in MAPS}
+        found = MeasuredRows(maps, b"", b"", {}, {})
+        digests, smaller = [], []
+        step = self.codes.preferred_rows if self.codes else last - first
+        for part in parts(first, last, step):
+            views = {name: values[(part.start - first) * columns :] for name, values in maps.items()}
+            codes, small = self._rows(part, views, found)
+            if self.codes:
+                digests.append(self.codes.write(part.start, codes))
+            smaller.append(small)
+        written = self.binned.write(first, np.concatenate(smaller)) if self.binned else b""
+        return replace(found, digests=b"".join(digests), binned_digests=written)
+
+    def _rows(self, rows: slice, maps: Mapping[str, np.ndarray], found: MeasuredRows) -> tuple[np.ndarray, np.ndarray]:
+        """Codes ``(rows, columns, h, w)`` of rows and of their binned patterns; fills maps and patterns to show."""
+        scan = self.raw.scan
+        columns = scan.grid.columns
+        first, last = rows.start * columns, rows.stop * columns
+        kept = last - first if self.codes else 0
+        codes, smaller = np.empty((kept, *self.correction.cropped_shape), np.uint8), []
+        for block in parts(first, last, points_at_once(scan.patterns, self.memory)):
+            raw = _read(scan, np.arange(block.start, block.stop))
+            inside = slice(block.start - first, block.stop - first)
+            own, small = correct(
+                raw, self.correction, {name: values[inside] for name, values in maps.items()}, self.binned is not None
+            )
+            smaller.append(small)
+            if self.codes:
+                codes[inside] = own
+            for place in self.shown:
+                if block.start <= place < block.stop:
+                    found.raw[place] = raw[place - block.start].copy()
+                    found.codes[place] = own[place - block.start].copy()
+        whole = np.concatenate(smaller)
+        return codes.reshape(-1, columns, *codes.shape[1:]), whole.reshape(-1, columns, *whole.shape[1:])
 
 
 @dataclass(frozen=True)
@@ -36,72 +160,52 @@ class Preprocessed:
     codes: np.ndarray
 
 
-class RowBuffer:
-    """Collects rows of points until they fill whole shards: a shard that is written twice is also read again."""
-
-    def __init__(self, stream: ArrayStream, rows: int) -> None:
-        self._stream, self._left = stream, rows
-        self._waiting: list[np.ndarray] = []
-
-    def append(self, block: np.ndarray) -> None:
-        """Take the next rows, ``(m, ...)``; the last ones of the scan are written at once."""
-        self._waiting.append(block)
-        self._left -= len(block)
-        step, waiting = self._stream.preferred_rows, sum(len(part) for part in self._waiting)
-        whole = waiting if not self._left else waiting // step * step
-        if whole:
-            rows = np.concatenate(self._waiting)
-            self._stream.append(rows[:whole])
-            self._waiting = [rows[whole:]]
-
-
 def preprocess(
-    scan: Scan, correction: BackgroundCorrection, stream: ArrayStream | None, binned_stream: ArrayStream | None
+    raw: OpenedScan,
+    correction: BackgroundCorrection,
+    stream: ArrayStream | None,
+    binned: ArrayStream | None,
+    compute: Compute,
 ) -> Preprocessed:
-    """Read, correct, encode and measure all patterns, shard by shard of what is written.
+    """Read, correct, encode and measure all patterns, in bands of whole shards of what is written.
 
     Parameters
     ----------
-    scan : Scan
+    raw : OpenedScan
     correction : BackgroundCorrection
     stream : ArrayStream, optional
         Takes the codes; without it patterns are only measured.
-    binned_stream : ArrayStream, optional
-        Takes the codes of the binned patterns of a large detector.
+    binned : ArrayStream, optional
+        Takes the codes of the binned patterns of a large detector; its shards hold whole shards of `stream`.
+    compute : Compute
+        Where the bands are worked on.
     """
-    assert scan.patterns is not None
-    rows, columns, height, width = scan.patterns.shape
-    at_once = _points_at_once(scan.patterns)
-    step = stream.preferred_rows if stream else max(1, at_once // columns)
-    maps = {name: np.empty(rows * columns, np.float32) for name in MAPS}
+    assert raw.scan.patterns is not None
+    rows, columns, *_ = raw.scan.patterns.shape
     shown = _four_places(rows * columns)
-    raw_shown = np.empty((len(shown), height, width), scan.patterns.dtype)
-    codes_shown = np.empty((len(shown), *correction.cropped_shape), np.uint8)
-    binned = RowBuffer(binned_stream, rows) if binned_stream else None
+    codes, small = (one.writer if one else None for one in (stream, binned))
+    work = PreprocessingWork(raw, correction, codes, small, tuple(shown), compute.memory)
+    longest = binned or stream
+    step = longest.preferred_rows if longest else max(1, points_at_once(raw.scan.patterns, compute.memory) // columns)
+    bands = [(part.start, part.stop) for part in parts(0, rows, step)]
+    maps = {name: np.empty((rows, columns), np.float32) for name in MAPS}
+    shown_raw: dict[int, np.ndarray] = {}
+    shown_codes: dict[int, np.ndarray] = {}
     with progress.bar("preprocessing", rows) as bar:
-        for start in range(0, rows, step):
-            first, last = start * columns, min(rows, start + step) * columns
-            codes, smaller = np.empty((last - first, *correction.cropped_shape), np.uint8), []
-            for block in parts(first, last, at_once):
-                raw = _read(scan, np.arange(block.start, block.stop))
-                inside = slice(block.start - first, block.stop - first)
-                codes[inside], small = _correct(
-                    raw, correction, {name: values[block] for name, values in maps.items()}, binned is not None
-                )
-                smaller.append(small)
-                for number, place in enumerate(shown):
-                    if block.start <= place < block.stop:
-                        raw_shown[number], codes_shown[number] = raw[place - block.start], codes[place - first]
+        for band, found in zip(bands, compute.run(work, bands), strict=True):
+            for name, values in found.maps.items():
+                maps[name][slice(*band)] = values.reshape(-1, columns)
             if stream:
-                stream.append(codes.reshape(-1, columns, *correction.cropped_shape))
+                stream.take(found.digests)
             if binned:
-                whole = np.concatenate(smaller)
-                binned.append(whole.reshape(-1, columns, *whole.shape[1:]))
-            bar.update((last - first) // columns)
-    return Preprocessed({name: values.reshape(rows, columns) for name, values in maps.items()}, raw_shown, codes_shown)
+                binned.take(found.binned_digests)
+            shown_raw |= found.raw
+            shown_codes |= found.codes
+            bar.update(band[1] - band[0])
+    return Preprocessed(maps, *(np.stack([one[place] for place in shown]) for one in (shown_raw, shown_codes)))
 
 
-def _correct(
+def correct(
     raw: np.ndarray, correction: BackgroundCorrection, maps: Mapping[str, np.ndarray], binned: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Codes ``(n, h, w)`` uint8 of raw patterns and of binned ones, if asked for; fills the views `maps` ``(n,)``."""
@@ -178,10 +282,11 @@ def static_background(scan: Scan, settings: PreprocessingSettings) -> tuple[np.n
     return found.pattern, f"estimated: {found.reason}"
 
 
-def _points_at_once(source: PatternSource) -> int:
-    """Points whose raw patterns fill at most `READ_BYTES`: whole rows, or part of a row where that is larger."""
+def points_at_once(source: PatternSource | None, memory: MemoryLimit) -> int:
+    """Points whose raw patterns fill their share of the memory: whole rows, or part of one where that is larger."""
+    assert source is not None
     _, columns, height, width = source.shape
-    points = max(1, READ_BYTES // (height * width * source.dtype.itemsize))
+    points = max(1, memory.read_bytes // (height * width * source.dtype.itemsize))
     return points // columns * columns or points
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from microstructure_assets.assets.lane import Maker, lane
+from microstructure_assets.assets.lane import lane
+from microstructure_assets.assets.making import Maker
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.figures.gallery import DRAWERS
 from microstructure_assets.figures.render import png

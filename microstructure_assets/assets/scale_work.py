@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from microstructure_assets.assets.views import StoredPatterns, room_for_patterns
+from microstructure_assets.memory import MemoryLimit
 
 if TYPE_CHECKING:
     from microstructure_assets.methods.roi_agreement import WorkflowSettings
@@ -24,14 +27,19 @@ class BandWork:
     settings : WorkflowSettings
     scratch : Path
         Folder for patterns that are larger than the memory should hold.
+    memory : MemoryLimit
     """
 
     patterns: StoredPatterns
     settings: WorkflowSettings
     scratch: Path
+    memory: MemoryLimit
 
     def __call__(self, band: Band) -> Table:
         """A row per ROI and cap."""
         from microstructure_assets.methods.scale_curve import band_agreements
 
-        return band_agreements(self.patterns, band, self.settings, lambda shape: room_for_patterns(shape, self.scratch))
+        def room(shape: tuple[int, int, int]) -> np.ndarray:
+            return room_for_patterns(shape, self.scratch, self.memory)
+
+        return band_agreements(self.patterns, band, self.settings, room)

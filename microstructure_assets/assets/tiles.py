@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from microstructure_assets.assets.lane import Maker, lane
+from microstructure_assets.assets.lane import lane
+from microstructure_assets.assets.making import Maker
 from microstructure_assets.assets.views import TileView
 from microstructure_assets.assets.writing import join_tables, place_rois, stack_rois
 from microstructure_assets.store.draft import Draft

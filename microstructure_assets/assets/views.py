@@ -17,6 +17,7 @@ from microstructure_assets.assets.writing import Arrays, write_coordinates, writ
 from microstructure_assets.compute import Compute, LocalCompute
 from microstructure_assets.errors import InputError
 from microstructure_assets.figures.grid import Grid
+from microstructure_assets.memory import MemoryLimit
 from microstructure_assets.rectangle import Rectangle
 from microstructure_assets.settings import settings_group
 from microstructure_assets.store.artifact import Artifact, ArtifactMissing
@@ -29,7 +30,6 @@ from microstructure_assets.store.store import Overtaken, Store
 from microstructure_assets.store.tiles import TileBounds
 
 BLOCK_BYTES = 64 << 20
-AREA_BYTES = 1 << 30
 
 
 class NotDeclared(RuntimeError):
@@ -204,7 +204,7 @@ class StoredPatterns:
         )
         return flat.reshape(rows, columns, -1)
 
-    def read_area(self, area: Rectangle, scratch: Path) -> np.ndarray:
+    def read_area(self, area: Rectangle, scratch: Path, memory: MemoryLimit) -> np.ndarray:
         """Patterns of a rectangle that may be larger than the memory: a file in `scratch` then holds them.
 
         Raises
@@ -214,9 +214,9 @@ class StoredPatterns:
         """
         rows, columns = area.shape
         pixels = self.shape[2]
-        if 4 * rows * columns * pixels <= AREA_BYTES:
+        if 4 * rows * columns * pixels <= memory.area_bytes:
             return self.read(area.row_start, area.row_stop, area.column_start, area.column_stop)
-        whole = room_for_patterns((rows, columns, pixels), scratch)
+        whole = room_for_patterns((rows, columns, pixels), scratch, memory)
         step = max(1, BLOCK_BYTES // (4 * columns * pixels))
         for start in range(0, rows, step):
             stop = min(rows, start + step)
@@ -247,8 +247,8 @@ def _opened(folder: Path, prefix: str) -> StoredPatterns:
     return StoredPatterns(artifact, prefix)
 
 
-def room_for_patterns(shape: tuple[int, int, int], scratch: Path) -> np.ndarray:
-    """An array for patterns ``(rows, columns, pixels)`` float32: in memory, above 1 GiB in a file without a name.
+def room_for_patterns(shape: tuple[int, int, int], scratch: Path, memory: MemoryLimit) -> np.ndarray:
+    """An array for patterns ``(rows, columns, pixels)`` float32: in memory, above its share in a file without a name.
 
     Raises
     ------
@@ -256,7 +256,7 @@ def room_for_patterns(shape: tuple[int, int, int], scratch: Path) -> np.ndarray:
         If there is no room for the file.
     """
     size = 4 * shape[0] * shape[1] * shape[2]
-    if size <= AREA_BYTES:
+    if size <= memory.area_bytes:
         return np.empty(shape, dtype=np.float32)
     with TemporaryFile(dir=scratch) as file:
         _reserve(file.fileno(), size, shape, scratch)
@@ -309,11 +309,11 @@ class TileView(ScanView):
     def roi_patterns(self, roi: Rectangle, margin: int = 0) -> tuple[np.ndarray, tuple[slice, slice]]:
         """Patterns of a ROI and so many points around it, and where the ROI lies in them.
 
-        The patterns, ``(rows, columns, pixels)`` float32, are held in memory up to 1 GiB, above that in a file without
-        a name beside the store, of which the system keeps in memory what it can.
+        The patterns, ``(rows, columns, pixels)`` float32, are held in memory up to their share of it, above that in a
+        file without a name beside the store, of which the system keeps in memory what it can.
         """
         area = roi.with_margin(margin, self.grid_shape)
-        return self.patterns.read_area(area, self.store.home.store), roi.inside(area)
+        return self.patterns.read_area(area, self.store.home.store, self.compute.memory), roi.inside(area)
 
     @property
     def grid(self) -> Grid:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 HASH_LENGTH = 32
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def hash_json(value: Any) -> str:
@@ -30,8 +31,8 @@ def canonical(values: np.ndarray) -> np.ndarray:
 class ArrayHasher:
     """Hash of an array that arrives in blocks along its first axis, in any block size.
 
-    Arrays of three and more dimensions are hashed slab by slab along the first axis, so that blocks may later be hashed
-    where they are computed; smaller ones as a whole.
+    Arrays of three and more dimensions are hashed slab by slab along the first axis, so that blocks may be hashed
+    where they are computed (:func:`slab_digests`); smaller ones as a whole.
 
     Parameters
     ----------
@@ -55,12 +56,20 @@ class ArrayHasher:
         if not self._by_slab:
             self._digest.update(array.tobytes() if array.ndim == 0 else array.data)
             return
-        for slab in array:
-            self._digest.update(hashlib.sha256(np.ascontiguousarray(slab).data).digest())
+        self.update_digests(slab_digests(array))
+
+    def update_digests(self, digests: bytes) -> None:
+        """Add the next rows of an array of three and more dimensions by the digests of their slabs."""
+        self._digest.update(digests)
 
     def hexdigest(self) -> str:
         """The hash of everything so far."""
         return self._digest.hexdigest()[:HASH_LENGTH]
+
+
+def slab_digests(block: np.ndarray) -> bytes:
+    """Digests of the slabs of a block along its first axis, one after another."""
+    return b"".join(hashlib.sha256(np.ascontiguousarray(slab).data).digest() for slab in canonical(block))
 
 
 def hash_columns(name: str, columns: Mapping[str, np.ndarray]) -> str:

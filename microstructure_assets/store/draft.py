@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from microstructure_assets.store.content import ArrayHasher, hash_columns, hash_json
+from microstructure_assets.store.content import DIGEST_BYTES, ArrayHasher, hash_columns, hash_json, slab_digests
 from microstructure_assets.store.contract import SCHEMA_VERSION
 from microstructure_assets.store.files import sync, sync_tree
 from microstructure_assets.store.specs import ArtifactSpec
@@ -28,29 +30,74 @@ class ContractError(ValueError):
     """What was written is not what the contract promises."""
 
 
-class ArrayStream:
-    """An array that is written in blocks along its first axis."""
+@dataclass(frozen=True)
+class RowWriter:
+    """Writes rows of an array of a draft, from any process that sees the store.
 
-    def __init__(self, array: Any, hasher: ArrayHasher) -> None:
-        self._array = array
+    Attributes
+    ----------
+    group : Path
+        Of the draft's arrays.
+    name : str
+    preferred_rows : int
+        Rows that fill whole shards: two writers must never share one.
+    """
+
+    group: Path
+    name: str
+    preferred_rows: int
+
+    def write(self, start: int, block: np.ndarray) -> bytes:
+        """Write rows ``(m, ...)`` from row `start` on; gives the digests of their slabs, for :meth:`ArrayStream.take`.
+
+        The same rows may be written again, as by a worker that takes over from a lost one.
+        """
+        _opened(self.group, self.name)[start : start + len(block)] = block
+        return slab_digests(block)
+
+
+class ArrayStream:
+    """An array of three and more dimensions that is written in blocks along its first axis.
+
+    Parameters
+    ----------
+    writer : RowWriter
+    rows : int
+        Of the whole array.
+    hasher : ArrayHasher
+    """
+
+    def __init__(self, writer: RowWriter, rows: int, hasher: ArrayHasher) -> None:
+        self.writer = writer
+        self._rows = rows
         self._hasher = hasher
         self._position = 0
 
     def append(self, block: np.ndarray) -> None:
         """Write the next rows along the first axis; shape ``(m, ...)``."""
-        self._array[self._position : self._position + len(block)] = block
-        self._hasher.update(block)
-        self._position += len(block)
+        self.take(self.writer.write(self._position, block))
+
+    def take(self, digests: bytes) -> None:
+        """Count the next rows as written, whose digests the writer gave; in the order of the rows."""
+        self._hasher.update_digests(digests)
+        self._position += len(digests) // DIGEST_BYTES
 
     @property
     def complete(self) -> bool:
         """Whether every row has been written."""
-        return self._position == self._array.shape[0]
+        return self._position == self._rows
 
     @property
     def preferred_rows(self) -> int:
         """Rows per block that fill whole shards."""
-        return int((self._array.shards or self._array.chunks)[0])
+        return self.writer.preferred_rows
+
+
+@lru_cache(maxsize=8)
+def _opened(group: Path, name: str) -> Any:
+    import zarr
+
+    return zarr.open_array(group / name, mode="r+")
 
 
 class Draft:
@@ -88,12 +135,16 @@ class Draft:
         *,
         dimensions: Sequence[str] | None = None,
         units: str | None = None,
+        row_multiple: int = 1,
     ) -> ArrayStream:
-        """Open an array that arrives in blocks along its first axis; 8-bit codes are mostly noise: not compressed."""
+        """Open an array that arrives in blocks along its first axis; 8-bit codes are mostly noise: not compressed.
+
+        Its shards hold a multiple of `row_multiple` rows, so that those of two arrays may be filled together.
+        """
         dimensions, units, description = self._promise(name, dimensions, units)
         shape, dtype = tuple(int(item) for item in shape), np.dtype(dtype)
-        chunks, shards = chunk_layout(shape, dtype.itemsize)
-        array = self._open_group().create_array(
+        chunks, shards = chunk_layout(shape, dtype.itemsize, row_multiple)
+        self._open_group().create_array(
             name,
             shape=shape,
             dtype=dtype,
@@ -105,7 +156,8 @@ class Draft:
             attributes={"units": units, "description": description},
         )
         hasher = ArrayHasher(name, dimensions, shape, dtype, units)
-        stream = ArrayStream(array, hasher)
+        writer = RowWriter(self.folder / ARRAYS_FOLDER, name, (shards or chunks)[0])
+        stream = ArrayStream(writer, shape[0], hasher)
         self._streams[name] = (stream, hasher)
         return stream
 
@@ -249,7 +301,9 @@ class Draft:
             )
 
 
-def chunk_layout(shape: tuple[int, ...], itemsize: int) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+def chunk_layout(
+    shape: tuple[int, ...], itemsize: int, row_multiple: int = 1
+) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
     """Chunks of about 1 MiB over the two leading axes, in shards of at most about 128 MiB of whole leading rows.
 
     Parameters
@@ -258,6 +312,8 @@ def chunk_layout(shape: tuple[int, ...], itemsize: int) -> tuple[tuple[int, ...]
         The first axis is the one that the array is written along.
     itemsize : int
         Bytes of one value.
+    row_multiple : int
+        Leading rows of a shard are a multiple of these.
 
     Returns
     -------
@@ -271,6 +327,7 @@ def chunk_layout(shape: tuple[int, ...], itemsize: int) -> tuple[tuple[int, ...]
     columns = min(shape[1], side)
     whole_columns = -(-shape[1] // columns) * columns
     rows = max(1, min(shape[0], side, SHARD_BYTES // max(cell * whole_columns, 1)))
+    rows = -(-rows // row_multiple) * row_multiple
     chunks = (rows, columns, *shape[2:])
     shards = (rows, whole_columns, *shape[2:])
     return chunks, None if shards == chunks else shards

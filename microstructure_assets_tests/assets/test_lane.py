@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from microstructure_assets.assets import writing
-from microstructure_assets.assets.lane import Maker, MakingFailed, MakingRefused, make, together
+from microstructure_assets.assets.making import Maker, MakingFailed, MakingRefused, make, together
 from microstructure_assets.assets.views import NotDeclared, ScanView
 from microstructure_assets.errors import InputError
 from microstructure_assets.figures.grid import Grid

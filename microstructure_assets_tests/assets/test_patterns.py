@@ -17,10 +17,11 @@ from microstructure_assets.acquisition.binary_files import BinaryPatterns
 from microstructure_assets.acquisition.formats import open_scan
 from microstructure_assets.acquisition.scan import Scan
 from microstructure_assets.assets import preprocessing
-from microstructure_assets.assets.lane import make
+from microstructure_assets.assets.making import make
 from microstructure_assets.assets.patterns import MAKERS
 from microstructure_assets.assets.views import StoredPatterns
 from microstructure_assets.errors import InputError
+from microstructure_assets.memory import MemoryLimit
 from microstructure_assets.methods.settings import PreprocessingSettings
 from microstructure_assets.store.artifact import Artifact
 from microstructure_assets.store.layers import SettingsLayers
@@ -141,7 +142,7 @@ def test_no_more_raw_patterns_are_held_than_allowed(
         return original(self, wanted)
 
     monkeypatch.setattr(BinaryPatterns, "read_points", read)
-    monkeypatch.setattr(preprocessing, "READ_BYTES", points * 12 * 12)
+    monkeypatch.setattr(MemoryLimit, "read_bytes", points * 12 * 12)
     (whole["preprocessed_patterns"].folder / "artifact.json").unlink()
     (whole["pattern_quality"].folder / "artifact.json").unlink()
     hashes = {name: artifact.content_hash for name, artifact in whole.items()}

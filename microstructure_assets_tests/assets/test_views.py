@@ -15,17 +15,18 @@ import pytest
 from microstructure_assets.assets import views
 from microstructure_assets.assets.views import StoredPatterns
 from microstructure_assets.errors import InputError
+from microstructure_assets.memory import MemoryLimit
 from microstructure_assets.rectangle import Rectangle
 from microstructure_assets.store.artifact import Artifact
 
 AREA = Rectangle(1, 7, 2, 8)
 SIZE = 4 * 6 * 6 * 20
+NONE = MemoryLimit(0)
 
 
 @pytest.fixture
 def patterns(monkeypatch: pytest.MonkeyPatch) -> StoredPatterns:
     """Patterns of 8 x 9 points with 20 pixels, every rectangle of which counts as too large for the memory."""
-    monkeypatch.setattr(views, "AREA_BYTES", 0)
     monkeypatch.setattr(views, "BLOCK_BYTES", 1000)
     draw = np.random.default_rng(0)
     values: dict[str, Any] = {
@@ -46,7 +47,7 @@ def test_a_file_holds_what_memory_would_in_room_taken_beforehand(
         taken.append((length, os.fstat(file).st_blocks * 512 >= length))
 
     monkeypatch.setattr(os, "posix_fallocate", counted)
-    found = patterns.read_area(AREA, tmp_path)
+    found = patterns.read_area(AREA, tmp_path, NONE)
     assert isinstance(found, np.memmap)
     np.testing.assert_array_equal(found, patterns.read(1, 7, 2, 8))
     assert taken == [(SIZE, True)]
@@ -63,7 +64,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     monkeypatch.setattr(os, "posix_fallocate", refused)
     with pytest.raises(InputError, match=r"patterns of 6 × 6 points: .*tiling\.n.*another --home") as told:
-        patterns.read_area(AREA, tmp_path)
+        patterns.read_area(AREA, tmp_path, NONE)
     assert str(tmp_path) in str(told.value)
     assert not list(tmp_path.iterdir())
 
@@ -76,4 +77,4 @@ def test_room_that_another_took_meanwhile_is_told_too(
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(InputError, match="No space left on device"):
-        patterns.read_area(AREA, tmp_path)
+        patterns.read_area(AREA, tmp_path, NONE)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from microstructure_assets.assets import views
+from microstructure_assets.memory import MemoryLimit
 from microstructure_assets.resources import open_instance
 from microstructure_assets.store.home import Home, prepare_home
 from microstructure_assets_tests.e2e.conftest import Lab
@@ -16,8 +17,8 @@ def test_rois_on_disk_give_what_rois_in_memory_give(
     tmp_path: Path, home: Home, small_twin: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
-    for name, area_bytes in (("memory", views.AREA_BYTES), ("disk", 0)):
-        monkeypatch.setattr(views, "AREA_BYTES", area_bytes)
+    for name, area_bytes in (("memory", MemoryLimit().area_bytes), ("disk", 0)):
+        monkeypatch.setattr(MemoryLimit, "area_bytes", area_bytes)
         monkeypatch.setattr(views, "BLOCK_BYTES", 200_000)
         own = prepare_home(Home(tmp_path / name))
         with open_instance(own) as instance:

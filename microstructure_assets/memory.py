@@ -1,0 +1,72 @@
+"""How much of a process's memory patterns may fill."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from microstructure_assets.errors import InputError
+
+MEMORY_VARIABLE = "MICROSTRUCTURE_MEMORY_GIB"
+GIB = 1 << 30
+DEFAULT_GIB = 2.0
+LEAST_GIB = 1.0
+#: What the interpreter, the libraries and the compiled kernels take before any pattern is read.
+PROGRAM_BYTES = 512 << 20
+
+
+class MemoryLimitRefused(InputError):
+    """A memory limit that is no number, or below what the program itself takes."""
+
+
+@dataclass(frozen=True)
+class MemoryLimit:
+    """Memory of a process, and the shares of it that patterns may fill.
+
+    It decides what is held at a time and what goes through a file, never how sums are grouped: results have the same
+    bytes under every limit. Maps of the scan (a few numbers per point) come on top.
+
+    Attributes
+    ----------
+    limit_bytes : int
+    """
+
+    limit_bytes: int = int(DEFAULT_GIB * GIB)
+
+    @property
+    def area_bytes(self) -> int:
+        """A ROI's patterns; larger ones go through a file."""
+        return self._share(2 / 3)
+
+    @property
+    def band_bytes(self) -> int:
+        """Patterns of ROIs that are worked on together."""
+        return self._share(1 / 3)
+
+    @property
+    def read_bytes(self) -> int:
+        """Raw patterns read at once."""
+        return self._share(1 / 6)
+
+    def _share(self, part: float) -> int:
+        return int(part * max(0, self.limit_bytes - PROGRAM_BYTES))
+
+
+def memory_limit(text: str) -> MemoryLimit:
+    """The limit that a text in GiB says; 2 GiB for an empty one.
+
+    Raises
+    ------
+    MemoryLimitRefused
+        If it is no number of at least 1.
+    """
+    try:
+        value = float(text) if text else DEFAULT_GIB
+    except ValueError:
+        value = math.nan
+    if not LEAST_GIB <= value < math.inf:
+        raise MemoryLimitRefused(
+            f"{MEMORY_VARIABLE}: found {text!r}, expected GiB as a number of at least {LEAST_GIB:g}; unset it for "
+            f"{DEFAULT_GIB:g}"
+        )
+    return MemoryLimit(int(value * GIB))
