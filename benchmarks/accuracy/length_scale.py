@@ -14,7 +14,13 @@ from microstructure_assets.methods.background import BackgroundCorrection
 from microstructure_assets.methods.length_scale import length_scale
 from microstructure_assets.methods.roi_agreement import WorkflowSettings
 from microstructure_assets.methods.scale_curve import band_agreements, tiling_bands
-from microstructure_assets.methods.settings import CLUSTER_CAPS, KneeSettings, MixtureSettings, PreprocessingSettings
+from microstructure_assets.methods.settings import (
+    CLUSTER_CAPS,
+    KneeSettings,
+    MixtureSettings,
+    PreprocessingSettings,
+    ScaleSettings,
+)
 from microstructure_assets.methods.stitching import ArrayPatterns
 from microstructure_assets.simulation.twin import simulate
 
@@ -37,10 +43,14 @@ DETECTOR_PX = 40
 NOISE_NU = 1.0
 #: Steps of an eighth to a third: finer ones would not tell more of a law over a factor of four.
 TILINGS = (3, 4, 5, 6, 7, 8, 9, 11, 13, 16)
+#: The control of equally many points a ROI is not looked at here, and is a quarter of the work.
+NO_CONTROL = ScaleSettings(control_points=1_000_000)
 #: Limits on components and clusters: as the lane has them; or 40 components, and five numbers (not points) a parameter.
 LIMITS = {
-    "default": WorkflowSettings(),
-    "lifted": WorkflowSettings(knee=KneeSettings(maximum=40), mixture=MixtureSettings(points_per_parameter=0.5)),
+    "default": WorkflowSettings(scale=NO_CONTROL),
+    "lifted": WorkflowSettings(
+        knee=KneeSettings(maximum=40), mixture=MixtureSettings(points_per_parameter=0.5), scale=NO_CONTROL
+    ),
 }
 
 

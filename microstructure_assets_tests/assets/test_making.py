@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -158,3 +159,20 @@ def test_a_stored_picture_does_not_say_whose_it_is(store: Store, monkeypatch: py
 
     materialise(store, "s", None, Recipe("pattern_quality", "1"), fill)
     assert [how.get("heading", "") for how in asked] == [""]
+
+
+def test_an_error_travels_to_another_process_with_its_cause_or_its_words(store: Store, scan: str) -> None:
+    unknown, odd = MakingRefused("pca_scores of scan s, tile t63: gone"), MakingFailed("pca_scores of scan s: odd")
+    unknown.__cause__, odd.__cause__ = TileUnknown("no tile t63"), TwoArguments("a", "b")
+    there = pickle.loads(pickle.dumps(unknown))
+    assert type(there) is MakingRefused
+    assert str(there) == str(unknown)
+    assert isinstance(there.__cause__, TileUnknown)
+    assert str(pickle.loads(pickle.dumps(odd)).__cause__) == "TwoArguments: ab"
+
+
+class TwoArguments(Exception):
+    """As some libraries raise: what it keeps is not what it is made of."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first + second)
