@@ -96,11 +96,11 @@ def _pivoted(gram: Tensor, right: Tensor, allowed: Tensor) -> tuple[Tensor, Tens
         fewest = torch.minimum(fewest, number)
         last = wrong & (order == (order * wrong).amax(dim=1, keepdim=True))
         passive = passive ^ torch.where((patience >= 0)[:, None], wrong, last)
-        open_ = torch.nonzero(regular & ~finished)[:, 0]
-        if not len(open_):
+        left = torch.nonzero(regular & ~finished)[:, 0]
+        if not len(left):
             break
         place, right, allowed, passive, fewest, patience = (
-            values[open_] for values in (place, right, allowed, passive, fewest, patience)
+            values[left] for values in (place, right, allowed, passive, fewest, patience)
         )
     return result, solved
 
