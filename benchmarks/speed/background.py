@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.benchmark import Arrays, Benchmark, Equality
+from benchmarks.speed.benchmark import Arrays, Benchmark, Equality, Side
+from benchmarks.speed.graphics import GRAPHICS, graphics_sides
 from benchmarks.speed.scans import Shape, twin_of, uncropped
 from microstructure_assets.methods.background import BackgroundCorrection, encode
 from microstructure_assets.methods.parallel import block_bounds
+from microstructure_assets.methods.pattern_pass import PatternPass
 
 BLOCK_BYTES = 64 << 20
 #: Bytes of raw patterns in a chunk of the lazy signal; a handful of chunks per core.
@@ -26,6 +28,18 @@ def ours(data: Arrays) -> Arrays:
     for start, stop in block_bounds(len(raw), BLOCK_BYTES // (4 * detector[0] * detector[1])):
         code[start:stop] = encode(correction(raw[start:stop])).code
     return {"code": code}
+
+
+def on_device(device: str) -> Side:
+    """The same on a device, with the quality of each pattern, which comes with it."""
+
+    def run(data: Arrays) -> Arrays:
+        detector = data["raw"].shape[2:]
+        correction = BackgroundCorrection.prepare((detector[0], detector[1]), uncropped("paper"), None)
+        process = PatternPass.prepare(correction, device=device)
+        return {"code": process(data["raw"].reshape(-1, *detector)).encoded.code}
+
+    return run
 
 
 def in_memory(data: Arrays) -> Arrays:
@@ -53,10 +67,10 @@ def _codes(array: Any) -> Arrays:
 
 
 def check(data: Arrays, results: Mapping[str, Arrays]) -> dict[str, Equality]:
-    """Largest difference to each peer [grey levels], and the share of pixels that differ at all."""
+    """Largest difference to each other side [grey levels], and the share of pixels that differ at all."""
     own = results["ours"]["code"].astype(np.int16)
     figures = {}
-    for peer in ("kikuchipy, in memory", "kikuchipy, lazy"):
+    for peer in ("kikuchipy, in memory", "kikuchipy, lazy", *(results.keys() & {GRAPHICS})):
         difference = np.abs(own - results[peer]["code"])
         figures[f"largest difference to {peer} [grey levels]"] = Equality(float(difference.max()), most=1)
         figures[f"share of pixels that differ from {peer}"] = Equality(float((difference > 0).mean()))
@@ -76,7 +90,7 @@ def _benchmark(name: str, shape: Shape, detector: Shape, goal: float, flops: flo
         goal=goal,
         repeats=5,
         prepare=prepare,
-        ours={"ours": ours},
+        ours={"ours": ours, **graphics_sides(on_device)},
         peers={"kikuchipy, in memory": in_memory, "kikuchipy, lazy": lazy},
         check=check,
         flops={"ours": flops},

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.benchmark import Arrays, Benchmark, Equality, Side
+from benchmarks.speed.graphics import GRAPHICS, graphics_sides
 from benchmarks.speed.scans import Shape, corrected, twin_of
 from microstructure_assets.methods.components import principal_components
-from microstructure_assets.methods.mixture import select_mixture
+from microstructure_assets.methods.mixture import measure, select_mixture
+from microstructure_assets.methods.mixture_fits import Region, candidates_of, fit_mixtures, responsibilities
 from microstructure_assets.methods.settings import MixtureSettings
 from microstructure_assets.methods.tiling import rois
 
@@ -44,6 +46,26 @@ def ours(starts: int) -> Side:
     return run
 
 
+def on_device(device: str) -> Side:
+    """The mixtures of all ROIs at once on a device, three starts; k-means and silhouettes on the processor."""
+
+    def run(data: Arrays) -> Arrays:
+        settings = MixtureSettings(maximum_clusters=MOST_CLUSTERS)
+        regions = [
+            Region(score, candidates_of(*score.shape, len(np.unique(score, axis=0)), settings)[0])
+            for score in _regions(data)
+        ]
+        likelihood, silhouette = (np.full((len(regions), MOST_CLUSTERS), np.nan) for _ in range(2))
+        for number, fits in enumerate(fit_mixtures(regions, settings.starts, settings.seed, device)):
+            score = regions[number].score
+            curves = measure(score, fits, [responsibilities(score, fit) for fit in fits], settings)
+            column = curves["clusters"] - 1
+            likelihood[number, column], silhouette[number, column] = curves["log_likelihood"], curves["silhouette"]
+        return {"log_likelihood": likelihood, "silhouette": silhouette}
+
+    return run
+
+
 def loop(data: Arrays) -> Arrays:
     """scikit-learn ROI by ROI and K by K, one start, spherical covariances as ours; the same curves."""
     from sklearn.metrics import silhouette_score
@@ -65,7 +87,7 @@ def check(data: Arrays, results: Mapping[str, Arrays]) -> dict[str, Equality]:
     # A single cluster may take a richer covariance than the peer's in ours, so that K = 1 is no comparison.
     points, other = np.diff(data["edges"])[:, None], results[PEER]
     figures: dict[str, Equality] = {}
-    for form in STARTS:
+    for form in (*STARTS, *(results.keys() & {GRAPHICS})):
         difference = ((results[form]["log_likelihood"] - other["log_likelihood"]) / points)[:, 1:]
         fitted = np.isfinite(difference)
         silhouette = (results[form]["silhouette"] - other["silhouette"])[:, 1:]
@@ -103,7 +125,7 @@ BENCHMARKS = (
         goal=10,
         repeats=3,
         prepare=lambda small: scores((27, 50), 2) if small else scores((266, 495), 15),
-        ours={form: ours(starts) for form, starts in STARTS.items()},
+        ours={form: ours(starts) for form, starts in STARTS.items()} | graphics_sides(on_device),
         peers={PEER: loop},
         check=check,
     ),

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.benchmark import Arrays, Benchmark, Equality
+from benchmarks.speed.benchmark import Arrays, Benchmark, Equality, Side
+from benchmarks.speed.graphics import GRAPHICS, graphics_sides
 from benchmarks.speed.scans import Shape, scan_with_references
+from microstructure_assets.methods.device import COMPILED
 from microstructure_assets.methods.factorization import constrained_weights
 from microstructure_assets.methods.least_squares import nonnegative_least_squares
 from microstructure_assets.methods.parallel import block_bounds
@@ -30,10 +32,20 @@ def with_uncertainties(data: Arrays) -> Arrays:
 
 def alone(data: Arrays) -> Arrays:
     """Weights and nothing else: two products, then the small problems; ``weight`` float64, ``gram``, ``projection``."""
-    reference = data["reference"]
-    gram = reference.astype(np.float64) @ reference.T.astype(np.float64)
-    projection = (data["patterns"] @ reference.T).astype(np.float64)
-    return {"weight": nonnegative_least_squares(gram, projection), "gram": gram, "projection": projection}
+    return on_device(COMPILED)(data)
+
+
+def on_device(device: str) -> Side:
+    """Weights alone, with the small problems on a device."""
+
+    def run(data: Arrays) -> Arrays:
+        reference = data["reference"]
+        gram = reference.astype(np.float64) @ reference.T.astype(np.float64)
+        projection = (data["patterns"] @ reference.T).astype(np.float64)
+        weight = nonnegative_least_squares(gram, projection, device=device)
+        return {"weight": weight, "gram": gram, "projection": projection}
+
+    return run
 
 
 def coordinate_descent(data: Arrays) -> Arrays:
@@ -82,7 +94,12 @@ def own_figures(data: Arrays, results: Mapping[str, Arrays]) -> dict[str, Equali
     # Exact for the products as they were summed in float32; against sums in float64 their rounding shows.
     gram, projection, _ = products(data)
     form = results["with uncertainties"]["weight"]
+    others = [results[name] for name in (GRAPHICS,) if name in results]
     return {
+        **{
+            f"KKT, {GRAPHICS}": Equality(kkt(other["weight"], other["gram"], other["projection"]), most=KKT_LIMIT)
+            for other in others
+        },
         "KKT, ours": Equality(small, most=KKT_LIMIT),
         "KKT, ours, against products summed in float64": Equality(kkt(found["weight"], gram, projection), most=1e-5),
         "largest difference between our two forms": Equality(
@@ -120,7 +137,7 @@ def _benchmark(name: str, full: tuple[Shape, Shape, float], small: Shape, count:
         goal=goal,
         repeats=3,
         prepare=prepare,
-        ours={"with uncertainties": with_uncertainties, "weights alone": alone},
+        ours={"with uncertainties": with_uncertainties, "weights alone": alone, **graphics_sides(on_device)},
         peers={PEER: coordinate_descent},
         check=check,
         flops=dict.fromkeys(("with uncertainties", "weights alone"), 2 * points * pixels * count),

@@ -34,6 +34,8 @@ class BackgroundCorrection:
         Side of the blocks whose means stand for their pixels in the dynamic background; 1 = exact.
     paper : bool
         Whether patterns are brought to 0-1.
+    static : numpy.ndarray
+        ``(h, w)`` float32, what the dynamic background leaves of the static one; zero where none is removed.
 
     Notes
     -----
@@ -58,9 +60,9 @@ class BackgroundCorrection:
     std_px: float
     block_px: int
     paper: bool
+    static: np.ndarray
     _rows: AxisFilter
     _columns: AxisFilter
-    _static: np.ndarray
 
     @classmethod
     def prepare(
@@ -96,7 +98,7 @@ class BackgroundCorrection:
             smooth = filter_matrix(cropped[0], std) @ crop @ filter_matrix(cropped[1], std).T if std else 0.0
             static = (crop - smooth).astype(np.float32)
         paper = settings.intensity == "paper"
-        return cls((height, width), cropped, float(std), block, paper, rows, columns, static)
+        return cls((height, width), cropped, float(std), block, paper, static, rows, columns)
 
     def __call__(self, patterns: np.ndarray) -> np.ndarray:
         """Correct a block of patterns.
@@ -118,6 +120,17 @@ class BackgroundCorrection:
         ValueError
             If the shape is not the detector's, or a pattern holds NaN or infinity inside the crop.
         """
+        patterns = self.checked(patterns)
+        out = np.empty((len(patterns), *self.cropped_shape), np.float32)
+        state = np.zeros(len(patterns), np.int8)
+        bounds = block_bounds(len(patterns), BLOCK_BYTES // (4 * self.static.size))
+        with single_blas_thread():
+            map_blocks(lambda bound: self._correct(patterns, slice(*bound), state, out), bounds)
+        refuse_not_finite(state == _not_finite())
+        return out
+
+    def checked(self, patterns: np.ndarray) -> np.ndarray:
+        """The patterns as an array, if they are of a real type and of the detector's shape; errors as of a call."""
         patterns = np.asarray(patterns)
         if patterns.dtype.kind not in "buif":
             raise TypeError(f"patterns: found values of type {patterns.dtype}, expected a real type")
@@ -125,29 +138,18 @@ class BackgroundCorrection:
             raise ValueError(
                 f"patterns: found shape {patterns.shape}, expected (n, {', '.join(map(str, self.detector_shape))})"
             )
-        out = np.empty((len(patterns), *self.cropped_shape), np.float32)
-        state = np.zeros(len(patterns), np.int8)
-        bounds = block_bounds(len(patterns), BLOCK_BYTES // (4 * self._static.size))
-        with single_blas_thread():
-            map_blocks(lambda bound: self._correct(patterns, slice(*bound), state, out), bounds)
-        bad = np.flatnonzero(state == _not_finite())
-        if bad.size:
-            raise ValueError(
-                f"patterns: found NaN or infinity in {bad.size} of {len(patterns)} patterns (first: number {bad[0]} of "
-                "this block), expected finite intensities; mask these points or repair the file"
-            )
-        return out
+        return patterns
 
     def _correct(self, patterns: np.ndarray, part: slice, state: np.ndarray, out: np.ndarray) -> None:
         from microstructure_assets.methods import background_kernels as kernels
 
-        block, result, marks = _native(patterns[part]), out[part], state[part]
+        block, result, marks = native(patterns[part])[0], out[part], state[part]
         top, left = _corner(self.detector_shape, self.cropped_shape)
         height, width = self.cropped_shape
         kernels.classify(block, top, left, height, width, marks)
         if self.block_px > 1:
             rows, columns = self._rows.coarse, self._columns.coarse
-            kernels.smooth_and_subtract(block, top, left, rows, columns, self._static, self.paper, marks, result)
+            kernels.smooth_and_subtract(block, top, left, rows, columns, self.static, self.paper, marks, result)
             return
         if self.std_px:
             # Pattern by pattern, not as one tall matrix: the bytes of a pattern must not depend on its neighbours.
@@ -156,7 +158,7 @@ class BackgroundCorrection:
                 np.matmul(self._rows.dense, np.matmul(crop, self._columns.dense_t), out=result)
         else:
             result[:] = 0
-        kernels.subtract_background(block, top, left, self._static, self.paper, marks, result)
+        kernels.subtract_background(block, top, left, self.static, self.paper, marks, result)
 
 
 @dataclass(frozen=True)
@@ -287,14 +289,40 @@ def _checked_static(background: np.ndarray, shape: tuple[int, int]) -> np.ndarra
     return background
 
 
-def _native(block: np.ndarray) -> np.ndarray:
-    """The block in a type that the kernels are compiled for; wide types lose their pedestal before precision."""
+def native(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The block in a type that the kernels are compiled for, and what was taken off each pattern for it.
+
+    Wide types lose their pedestal, the intensity of the first pixel, before precision.
+
+    Parameters
+    ----------
+    block : numpy.ndarray
+        ``(n, H, W)`` of any real type.
+
+    Returns
+    -------
+    block : numpy.ndarray
+        ``(n, H, W)`` uint8, uint16 or float32, C-contiguous, in the machine's byte order.
+    pedestal : numpy.ndarray
+        ``(n,)`` float64; 0 for types that need none.
+    """
+    pedestal = np.zeros(len(block))
     if block.dtype.name not in _NATIVE and block.dtype.itemsize > 2:
+        pedestal = block[:, 0, 0].astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore"):
-            block = (block - block[:, :1, :1].astype(np.float64)).astype(np.float32)
+            block = (block - pedestal[:, None, None]).astype(np.float32)
     elif block.dtype.name not in _NATIVE:
         block = block.astype(np.float32)
-    return np.ascontiguousarray(block, block.dtype.newbyteorder("="))
+    return np.ascontiguousarray(block, block.dtype.newbyteorder("=")), pedestal
+
+
+def refuse_not_finite(bad: np.ndarray) -> None:
+    """Raise ValueError where a pattern of a block is marked, ``(n,)`` bool, to hold NaN or infinity."""
+    if bad.any():
+        raise ValueError(
+            f"patterns: found NaN or infinity in {bad.sum()} of {len(bad)} patterns (first: number {bad.argmax()} of "
+            "this block), expected finite intensities; mask these points or repair the file"
+        )
 
 
 def _not_finite() -> int:

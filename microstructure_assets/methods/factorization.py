@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods import factorization_kernels as kernels
+from microstructure_assets.methods.device import COMPILED
 from microstructure_assets.methods.least_squares import nonnegative_least_squares, unit_scale
 from microstructure_assets.methods.parallel import block_bounds, map_blocks, single_blas_thread
 from microstructure_assets.methods.reference_gram import denoised_gram, redundant_references
@@ -94,28 +95,6 @@ def nearby_references(dominant: NDArray[np.integer], references: int, reach: int
     return np.stack(near, axis=1) if near else np.zeros((dominant.size, 0), dtype=bool)
 
 
-def _restricted(
-    gram: NDArray[np.float64], projection: NDArray[np.float64], allowed: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Non-negative least squares in which each point has its own set of references; one solve per set."""
-    if len(allowed) and (allowed == allowed[0]).all():
-        groups = [np.arange(len(allowed))]
-    else:
-        # Sets as strings of bytes are sorted many times faster than as rows of truth values.
-        packed = np.packbits(allowed, axis=1)
-        member = np.unique(packed.view(f"S{packed.shape[1]}").ravel(), return_inverse=True)[1]
-        order = np.argsort(member, kind="stable")
-        groups = np.split(order, np.flatnonzero(np.diff(member[order])) + 1)
-    weight = np.zeros(projection.shape)
-    for points in groups:
-        used = np.flatnonzero(allowed[points[0]]) if len(points) else points
-        if len(used):
-            weight[np.ix_(points, used)] = nonnegative_least_squares(
-                gram[np.ix_(used, used)], projection[np.ix_(points, used)]
-            )
-    return weight
-
-
 def constrained_weights(
     patterns: NDArray[np.float32],
     reference: NDArray[np.float32],
@@ -124,6 +103,7 @@ def constrained_weights(
     settings: FactorizationSettings,
     shape: tuple[int, int] | None = None,
     energy: NDArray[np.float64] | None = None,
+    device: str = COMPILED,
 ) -> Weights:
     """Weights of the references in each pattern, with their uncertainty and the residual.
 
@@ -146,6 +126,9 @@ def constrained_weights(
         over all references there are.
     energy : (n,) float64, optional
         From `pattern_energy`, for patterns that are weighed more than once.
+    device
+        Where the small problems of the points are solved, as `nonnegative_least_squares` takes it; the products with
+        the patterns, which lie in the processor's memory, are always made there.
 
     Returns
     -------
@@ -154,7 +137,9 @@ def constrained_weights(
     Raises
     ------
     ValueError
-        If the shapes do not belong together.
+        If the shapes do not belong together, or there is no device of that name.
+    RuntimeError
+        If torch does not find the device.
 
     Notes
     -----
@@ -200,11 +185,11 @@ def constrained_weights(
         block = np.ix_(active, active)
         gram[block] = denoised_gram(raw[block], pixels * reference_noise[active])
     allowed = np.repeat(active[None], n, axis=0)
-    weight = _restricted(gram, projection, allowed)
+    weight = nonnegative_least_squares(gram, projection, allowed, device)
     if corrected and shape is not None and settings.reach_points > 0:
         dominant = np.where(weight.max(axis=1, initial=0.0) > 0, np.argmax(weight, axis=1) if r else -1, -1)
         allowed &= nearby_references(dominant.reshape(shape), r, settings.reach_points)
-        weight = _restricted(gram, projection, allowed)
+        weight = nonnegative_least_squares(gram, projection, allowed, device)
     return _finish(
         weight, projection, energy, raw, gram, active, allowed, reference_noise, noise_variance, pixels, corrected
     )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods import mixture_kernels as kernels
+from microstructure_assets.methods.device import COMPILED, torch_device
 from microstructure_assets.methods.kmeans_kernels import kmeans_labels
 from microstructure_assets.methods.parallel import map_blocks
 from microstructure_assets.methods.settings import MixtureSettings
@@ -121,7 +122,7 @@ class Region:
         return max(least, self.least_variance)
 
 
-def fit_mixtures(regions: Sequence[Region], starts: int, seed: int) -> list[list[Fit]]:
+def fit_mixtures(regions: Sequence[Region], starts: int, seed: int, device: str = COMPILED) -> list[list[Fit]]:
     """Fit each candidate of each region: all starts for a few iterations, the most likely of them to the end.
 
     Parameters
@@ -132,11 +133,22 @@ def fit_mixtures(regions: Sequence[Region], starts: int, seed: int) -> list[list
         k-means++ starts per candidate.
     seed
         Seed of the starts; each (K, start) has a stream of its own, so the candidates do not influence each other.
+    device
+        Where the iterations of spherical components run, as `torch_device` takes it; the starts and other forms are
+        always the compiled kernels'. On another device sums have another order, so that a fit may rarely end in
+        another local optimum.
 
     Returns
     -------
     list of list of Fit
         For each region, in the order of its candidates.
+
+    Raises
+    ------
+    ValueError
+        If there is no device of that name.
+    RuntimeError
+        If torch does not find it.
     """
     jobs = [
         (place, index, start)
@@ -152,40 +164,71 @@ def fit_mixtures(regions: Sequence[Region], starts: int, seed: int) -> list[list
     jobs.sort(key=lambda job: (-cost(job), job))
     regularisation = [region.regularisation for region in regions]
 
-    def begin(job: tuple[int, int, int]) -> Fit:
+    def start(job: tuple[int, int, int]) -> Fit:
         region = regions[job[0]]
-        return _begin(region.score, region.candidates[job[1]], job[2], seed, regularisation[job[0]])
+        return _start(region.score, region.candidates[job[1]], job[2], seed, regularisation[job[0]])
 
+    trials = [(job[0], fit) for job, fit in zip(jobs, map_blocks(start, jobs), strict=True)]
+    trials = _improved(regions, regularisation, trials, 0.0, _SHORT_ITERATIONS, device)
     best: dict[tuple[int, int], Fit] = {}
-    for (place, index, _), fit in zip(jobs, map_blocks(begin, jobs), strict=True):
+    for (place, index, _), (_, fit) in zip(jobs, trials, strict=True):
         known = best.get((place, index))
         if known is None or not fit.log_likelihood <= known.log_likelihood:
             best[place, index] = fit
     order = sorted(best, key=lambda job: -cost(job))
-    finished = map_blocks(lambda job: _finish(regions[job[0]].score, best[job], regularisation[job[0]]), order)
-    fits = dict(zip(order, finished, strict=True))
+    kept = [(job[0], best[job]) for job in order]
+    finished = _improved(regions, regularisation, kept, _TOLERANCE, _LONG_ITERATIONS, device)
+    fits = {job: _in_order(fit) for job, (_, fit) in zip(order, finished, strict=True)}
     return [[fits[place, index] for index in range(len(region.candidates))] for place, region in enumerate(regions)]
 
 
-def _begin(score: NDArray[np.float64], candidate: Candidate, start: int, seed: int, regularisation: float) -> Fit:
+def _start(score: NDArray[np.float64], candidate: Candidate, start: int, seed: int, regularisation: float) -> Fit:
     (clusters, form), d = candidate, score.shape[1]
     uniform = np.random.default_rng([seed, clusters, start]).random((clusters, 2 + int(math.log(clusters))))
     label = kmeans_labels(score, clusters, uniform, 10)
     weight, mean, covariance = np.empty(clusters), np.empty((clusters, d)), np.empty((clusters, d, d))
     kernels.hard_parameters(score, label, FORMS[form], regularisation, weight, mean, covariance)
-    likelihood = kernels.expectation_maximisation(
-        score, weight, mean, covariance, FORMS[form], regularisation, 0.0, _SHORT_ITERATIONS
-    )
-    return Fit(form, likelihood, weight, mean, covariance)
+    return Fit(form, -math.inf, weight, mean, covariance)
 
 
-def _finish(score: NDArray[np.float64], trial: Fit, regularisation: float) -> Fit:
-    weight, mean, covariance = trial.weight, trial.mean, trial.covariance
-    likelihood = kernels.expectation_maximisation(
-        score, weight, mean, covariance, FORMS[trial.form], regularisation, _TOLERANCE, _LONG_ITERATIONS
-    )
-    ranking = np.lexsort((*mean.T[::-1], -weight))
-    return Fit(trial.form, likelihood, weight[ranking], mean[ranking], covariance[ranking])
+def _improved(
+    regions: Sequence[Region],
+    regularisation: Sequence[float],
+    trials: Sequence[tuple[int, Fit]],
+    tolerance: float,
+    iterations: int,
+    device: str,
+) -> list[tuple[int, Fit]]:
+    """Fits of regions by number after at most so many iterations, in the same order."""
+    result = list(trials)
+    found = torch_device(device)
+    away = [] if found is None else [number for number, (_, fit) in enumerate(trials) if fit.form == "spherical"]
+    if found is not None and away:
+        from microstructure_assets.methods.mixture_torch import Spherical, improve_spherical
+
+        given = [trials[number] for number in away]
+        begun = [Spherical(place, fit.weight, fit.mean, fit.covariance[:, 0, 0]) for place, fit in given]
+        scores = [region.score for region in regions]
+        ended = improve_spherical(scores, regularisation, begun, tolerance, iterations, found)
+        for number, end in zip(away, ended, strict=True):
+            covariance = end.variance[:, None, None] * np.eye(end.mean.shape[1])
+            result[number] = end.region, Fit("spherical", end.log_likelihood, end.weight, end.mean, covariance)
+
+    def improve(number: int) -> None:
+        place, fit = trials[number]
+        parameters = fit.weight.copy(), fit.mean.copy(), fit.covariance.copy()
+        likelihood = kernels.expectation_maximisation(
+            regions[place].score, *parameters, FORMS[fit.form], regularisation[place], tolerance, iterations
+        )
+        result[number] = place, Fit(fit.form, likelihood, *parameters)
+
+    map_blocks(improve, sorted(set(range(len(trials))) - set(away)))
+    return result
+
+
+def _in_order(fit: Fit) -> Fit:
+    ranking = np.lexsort((*fit.mean.T[::-1], -fit.weight))
+    return replace(fit, weight=fit.weight[ranking], mean=fit.mean[ranking], covariance=fit.covariance[ranking])
 
 
 def single_candidates(n: int, d: int, points_per_parameter: float) -> list[Candidate]:

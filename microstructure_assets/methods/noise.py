@@ -124,14 +124,36 @@ def within_pattern_variances(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarr
     from microstructure_assets.methods.quality_kernels import autocovariances
 
     count, height, width = patterns.shape
-    lags = np.array([(dy, dx) for dy, dx in _LAGS if dy < height and abs(dx) < width], np.int64)
+    lags = neighbour_lags(height, width)
     covariance = np.empty((count, len(lags)))
-    values = np.ascontiguousarray(patterns, np.float32)
-    autocovariances(values, lags, covariance)
+    autocovariances(np.ascontiguousarray(patterns, np.float32), lags, covariance)
+    return split_variance(covariance, lags)
+
+
+def neighbour_lags(height: int, width: int) -> np.ndarray:
+    """Distances of pixels ``(lags, 2)`` int64 (dy, dx), dy >= 0, that :func:`split_variance` takes; (0, 0) first."""
+    return np.array([(dy, dx) for dy, dx in _LAGS if dy < height and abs(dx) < width], np.int64)
+
+
+def split_variance(covariance: np.ndarray, lags: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variance that neighbouring pixels share and the rest, from autocovariances.
+
+    Parameters
+    ----------
+    covariance : numpy.ndarray
+        ``(n, lags)`` float64, mean product of pixels at each lag, the pattern's mean removed.
+    lags : numpy.ndarray
+        From :func:`neighbour_lags`.
+
+    Returns
+    -------
+    shared, own : numpy.ndarray
+        ``(n,)`` float64, as of :func:`within_pattern_variances`.
+    """
     square = (lags**2).sum(axis=1)
     total = covariance[:, 0]
     if not {1, 4} <= set(square.tolist()):
-        return np.zeros(count), np.maximum(total, 0)
+        return np.zeros(len(covariance)), np.maximum(total, 0)
     near, far = covariance[:, square == 1].mean(axis=1), covariance[:, square == 4].mean(axis=1)
     if 2 not in square:
         shared = (4 * near - far) / 3

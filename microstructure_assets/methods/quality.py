@@ -74,8 +74,25 @@ def _measure(raw: np.ndarray, corrected: np.ndarray) -> tuple[np.ndarray, np.nda
     values = np.ascontiguousarray(corrected, np.float32)
     shared, _ = within_pattern_variances(values)
     intensity, scale = np.empty(len(raw)), np.empty(len(raw))
-    source = np.ascontiguousarray(raw if raw.dtype.name in ("uint8", "uint16") else raw.astype(np.float32))
+    source = raw if raw.dtype.name in ("uint8", "uint16") else raw.astype(np.float32)
+    source = np.ascontiguousarray(source, source.dtype.newbyteorder("="))
     raw_scale(source, top, left, values, intensity, scale)
+    quality = quality_of(shared, scale, intensity)
+    return quality.band_contrast, quality.mean_intensity
+
+
+def quality_of(shared: np.ndarray, scale: np.ndarray, intensity: np.ndarray) -> PatternQuality:
+    """Quality from what is measured in each pattern.
+
+    Parameters
+    ----------
+    shared : numpy.ndarray
+        ``(n,)`` float64, variance of the bands in the corrected pattern [corrected intensity²].
+    scale : numpy.ndarray
+        ``(n,)`` float64, raw intensity per corrected one.
+    intensity : numpy.ndarray
+        ``(n,)`` float64, mean raw intensity inside the crop [raw grey levels].
+    """
     deviation = np.sqrt(np.maximum(shared, 0)) * np.maximum(scale, 0)
     contrast = np.divide(deviation, intensity, out=np.zeros_like(intensity), where=intensity > 0)
-    return contrast.astype(np.float32), intensity.astype(np.float32)
+    return PatternQuality(contrast.astype(np.float32), intensity.astype(np.float32))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.methods.device import COMPILED
 from microstructure_assets.methods.mixture import choose, measure
 from microstructure_assets.methods.mixture_fits import (
     Fit,
@@ -79,7 +80,9 @@ class CappedClusters:
     label: dict[int, NDArray[np.int64]]
 
 
-def capped_clusters(tasks: Sequence[ClusterTask], settings: MixtureSettings, starts: int) -> list[CappedClusters]:
+def capped_clusters(
+    tasks: Sequence[ClusterTask], settings: MixtureSettings, starts: int, device: str = COMPILED
+) -> list[CappedClusters]:
     """Clusters of every ROI under every cap.
 
     Parameters
@@ -90,6 +93,8 @@ def capped_clusters(tasks: Sequence[ClusterTask], settings: MixtureSettings, sta
         As the tile lane has them; range of K and number of starts are those given here.
     starts
         k-means++ starts per K.
+    device
+        Where the mixtures of all ROIs are iterated, as `fit_mixtures` takes it.
     """
     sampled = [np.ascontiguousarray(task.score[task.places]) for task in tasks]
     regions, singles = [], []
@@ -100,7 +105,7 @@ def capped_clusters(tasks: Sequence[ClusterTask], settings: MixtureSettings, sta
         kept = {*range(2, EVERY_CLUSTER_NUMBER + 1), *MANY_CLUSTERS, task.fewest} - {1}
         regions.append(Region(score, [item for item in candidates if item[0] in kept], task.least_variance))
         singles.append(Region(score, single_candidates(n, d, settings.points_per_parameter), task.least_variance))
-    fits = fit_mixtures(regions, starts, settings.seed)
+    fits = fit_mixtures(regions, starts, settings.seed, device)
     lone = fit_mixtures(singles, 1, 0)
     return map_blocks(
         lambda index: _choose(tasks[index], sampled[index], lone[index], fits[index], settings), range(len(tasks))

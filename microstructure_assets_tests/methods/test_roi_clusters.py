@@ -52,3 +52,14 @@ def test_numbers_above_twenty_are_tried_in_steps() -> None:
     (found,) = capped_clusters([ClusterTask(blobs(33, 6600), 0.0, 1, (20, 40), 8192)], MixtureSettings(), 1)
     assert found.count[20] == 20
     assert found.count[40] in (28, 34, 40)
+
+
+def test_clusters_of_several_rois_are_the_same_on_a_device() -> None:
+    tasks = [ClusterTask(blobs(count, 400, count), 0.5, 1, (5, 10), 4096) for count in (1, 3, 6)]
+    compiled, own = (capped_clusters(tasks, MixtureSettings(), 2, device) for device in ("cpu", "torch-cpu"))
+    for one, two in zip(own, compiled, strict=True):
+        assert one.count == two.count
+        assert one.limited == two.limited
+        for k, label in one.label.items():
+            assert len(np.unique(np.stack([label, two.label[k]], axis=1), axis=0)) == k
+    assert [one.count[10] for one in own] == [1, 3, 6]
