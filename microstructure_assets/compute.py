@@ -20,6 +20,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 DASK_VARIABLE = "MICROSTRUCTURE_DASK"
+DEVICE_VARIABLE = "MICROSTRUCTURE_DEVICE"
+#: The compiled kernels of the processor.
+PROCESSOR = "cpu"
 CONNECT_SECONDS = 10
 #: What is checked to be the same on the workers; their processors are not, though BLAS and numba differ by them.
 COMPUTING = ("microstructure-assets", "numba", "numpy", "scipy", "scikit-learn")
@@ -36,6 +39,10 @@ class Compute(Protocol):
     def memory(self) -> MemoryLimit:
         """Of each process that works."""
 
+    @property
+    def device(self) -> str:
+        """What a process computes on where a method has a choice: ``cpu``, or as ``cuda``."""
+
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """Results in the order of the items, as they come."""
 
@@ -48,6 +55,7 @@ class LocalCompute:
     """One block after another in this process; a block uses all cores by threads of its own."""
 
     memory: MemoryLimit = field(default_factory=MemoryLimit)
+    device: str = PROCESSOR
 
     def run(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
         """Results in the order of the items, as they come."""
@@ -55,7 +63,7 @@ class LocalCompute:
 
     def account(self) -> str:
         """Nothing that could have happened."""
-        return "in one process"
+        return "in one process" + ("" if self.device == PROCESSOR else f", {self.device}")
 
 
 class DaskCompute:
@@ -67,6 +75,8 @@ class DaskCompute:
         As ``tcp://host:8786``. Scheduler and workers must see the store under the same path.
     memory : MemoryLimit
         Of each worker.
+    device : str
+        Of each worker.
 
     Raises
     ------
@@ -74,9 +84,10 @@ class DaskCompute:
         At the first use: if no scheduler answers, it has no workers, or they run other versions of what computes.
     """
 
-    def __init__(self, address: str, memory: MemoryLimit | None = None) -> None:
+    def __init__(self, address: str, memory: MemoryLimit | None = None, device: str = PROCESSOR) -> None:
         self.address = address
         self.memory = memory or MemoryLimit()
+        self.device = device
         self._workers: set[str] = set()
         self._lost: set[str] = set()
 
@@ -109,7 +120,8 @@ class DaskCompute:
     def account(self) -> str:
         """How many workers there were, and how many of them were lost."""
         lost = f", {len(self._lost)} of them lost, their blocks were done again" if self._lost else ""
-        return f"on Dask at {self.address}, {len(self._workers)} workers{lost}"
+        device = "" if self.device == PROCESSOR else f", {self.device}"
+        return f"on Dask at {self.address}, {len(self._workers)} workers{device}{lost}"
 
     def _checked(self, client: Any) -> set[str]:
         """Addresses of the workers, which run the versions of what computes here."""
@@ -140,7 +152,7 @@ def versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in COMPUTING}
 
 
-def compute_at(address: str, memory: MemoryLimit | None = None) -> Compute:
+def compute_at(address: str, memory: MemoryLimit | None = None, device: str = PROCESSOR) -> Compute:
     """The cluster at an address; this process for none."""
     limit = memory or MemoryLimit()
-    return DaskCompute(address, limit) if address else LocalCompute(limit)
+    return DaskCompute(address, limit, device) if address else LocalCompute(limit, device)

@@ -37,7 +37,7 @@ def build_defs(overrides: Mapping[str, Any] | None = None, tick_seconds: int = T
         sensors=[automation_sensor(tick_seconds)],
         resources={
             "home": HomeResource(root=""),
-            "compute": ComputeResource(dask="", memory_limit_gib=""),
+            "compute": ComputeResource(dask="", memory_limit_gib="", device=""),
             **(overrides or {}),
         },
         executor=dg.in_process_executor,

@@ -11,8 +11,8 @@ MEMORY_VARIABLE = "MICROSTRUCTURE_MEMORY_GIB"
 GIB = 1 << 30
 DEFAULT_GIB = 2.0
 LEAST_GIB = 1.0
-#: What the interpreter, the libraries and the compiled kernels take before any pattern is read.
-PROGRAM_BYTES = 512 << 20
+#: What the interpreter, the libraries and the compiled kernels take at the end of a run, measured without patterns.
+PROGRAM_BYTES = 768 << 20
 
 
 class MemoryLimitRefused(InputError):
@@ -24,7 +24,8 @@ class MemoryLimit:
     """Memory of a process, and the shares of it that patterns may fill.
 
     It decides what is held at a time and what goes through a file, never how sums are grouped: results have the same
-    bytes under every limit. Maps of the scan (a few numbers per point) come on top.
+    bytes under every limit. On top come maps of the scan (a few numbers per point) and, while references of a ROI are
+    looked for, its patterns binned to at most 8,192 pixels.
 
     Attributes
     ----------

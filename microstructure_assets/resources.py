@@ -9,7 +9,7 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 from pydantic import Field, create_model
 
-from microstructure_assets.compute import DASK_VARIABLE, Compute, compute_at
+from microstructure_assets.compute import DASK_VARIABLE, DEVICE_VARIABLE, PROCESSOR, Compute, compute_at
 from microstructure_assets.memory import DEFAULT_GIB, MEMORY_VARIABLE, memory_limit
 from microstructure_assets.settings import settings_groups
 from microstructure_assets.store.home import HOME_VARIABLE, Home, prepare_home, resolve_home
@@ -30,7 +30,7 @@ class HomeResource(dg.ConfigurableResource):
 
 
 class ComputeResource(dg.ConfigurableResource):
-    """Where blocks of work run, and in how much memory."""
+    """Where blocks of work run, in how much memory and on what."""
 
     dask: str = Field(
         "", description=f"Address of a Dask scheduler, as tcp://host:8786; empty = {DASK_VARIABLE}, else this machine"
@@ -41,10 +41,17 @@ class ComputeResource(dg.ConfigurableResource):
         f"{DEFAULT_GIB:g}",
     )
 
+    device: str = Field(
+        "",
+        description="cpu, or a graphics processor as cuda or cuda:1, for the methods that can use one; empty = "
+        f"{DEVICE_VARIABLE}, else {PROCESSOR}",
+    )
+
     def compute(self) -> Compute:
         """This machine, or the cluster."""
         memory = memory_limit(self.memory_limit_gib or os.environ.get(MEMORY_VARIABLE, ""))
-        return compute_at(self.dask or os.environ.get(DASK_VARIABLE, ""), memory)
+        device = self.device or os.environ.get(DEVICE_VARIABLE, "") or PROCESSOR
+        return compute_at(self.dask or os.environ.get(DASK_VARIABLE, ""), memory, device)
 
 
 def settings_form() -> type[dg.Config]:

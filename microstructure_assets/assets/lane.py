@@ -77,7 +77,8 @@ def make_partitions(
         if not left:
             continue
         tiles = split_key(batch[0])[1] is not None
-        outer, inner = (place, LocalCompute(place.memory)) if tiles else (LocalCompute(place.memory), place)
+        here = LocalCompute(place.memory, place.device)
+        outer, inner = (place, here) if tiles else (here, place)
         work = PartitionWork(
             recorder.store, tuple(own_makers), selected, {"run_id": recorder.context.run.run_id}, inner
         )

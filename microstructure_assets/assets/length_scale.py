@@ -95,13 +95,13 @@ def _measure(
     """Agreement in every ROI of these tilings and places of the grid."""
     from microstructure_assets.methods.scale_curve import tiling_bands
 
-    memory = view.compute.memory
+    memory, device = view.compute.memory, view.compute.device
     bands = [
         band
         for n, offset in tilings
         for band in tiling_bands(patterns.shape, n, offset, memory_bytes=memory.band_bytes)
     ]
-    work, tables = BandWork(patterns, settings, view.store.home.store, memory), []
+    work, tables = BandWork(patterns, settings, view.store.home.store, memory, device), []
     with progress.bar("length scale", sum(band.points for band in bands)) as bar:
         for band, table in zip(bands, view.compute.run(work, bands), strict=True):
             tables.append(table)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microstructure_assets import progress
-from microstructure_assets.assets.views import BLOCK_BYTES
 from microstructure_assets.compute import Compute
 from microstructure_assets.errors import InputError
 from microstructure_assets.memory import MemoryLimit
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from microstructure_assets.acquisition.scan import Scan
     from microstructure_assets.acquisition.settings import AcquisitionSettings
     from microstructure_assets.methods.background import BackgroundCorrection
+    from microstructure_assets.methods.pattern_pass import ProcessedPatterns
     from microstructure_assets.methods.settings import PreprocessingSettings
 
 MAPS = ("pattern_contrast", "mean_intensity", "gain", "offset", "binned_gain", "binned_offset")
@@ -101,6 +101,7 @@ class PreprocessingWork:
     shown : tuple of int
         Positions of the patterns to show.
     memory : MemoryLimit
+    device : str
     """
 
     raw: OpenedScan
@@ -109,6 +110,7 @@ class PreprocessingWork:
     binned: RowWriter | None
     shown: tuple[int, ...]
     memory: MemoryLimit
+    device: str
 
     def __call__(self, rows: tuple[int, int]) -> MeasuredRows:
         """Work on the rows from the first up to the second."""
@@ -116,39 +118,63 @@ class PreprocessingWork:
         columns = scan.grid.columns
         maps = {name: np.empty((last - first) * columns, np.float32) for name in MAPS}
         found = MeasuredRows(maps, b"", b"", {}, {})
-        digests, smaller = [], []
+        digests: list[bytes] = []
+        smaller: list[np.ndarray] = []
         step = self.codes.preferred_rows if self.codes else last - first
         for part in parts(first, last, step):
             views = {name: values[(part.start - first) * columns :] for name, values in maps.items()}
             codes, small = self._rows(part, views, found)
             if self.codes:
                 digests.append(self.codes.write(part.start, codes))
-            smaller.append(small)
-        written = self.binned.write(first, np.concatenate(smaller)) if self.binned else b""
-        return replace(found, digests=b"".join(digests), binned_digests=written)
+            smaller += small
+        binned_digests = b""
+        if self.binned:
+            whole = np.concatenate(smaller)
+            binned_digests = self.binned.write(first, whole.reshape(-1, columns, *whole.shape[1:]))
+        return replace(found, digests=b"".join(digests), binned_digests=binned_digests)
 
-    def _rows(self, rows: slice, maps: Mapping[str, np.ndarray], found: MeasuredRows) -> tuple[np.ndarray, np.ndarray]:
-        """Codes ``(rows, columns, h, w)`` of rows and of their binned patterns; fills maps and patterns to show."""
+    def _rows(
+        self, rows: slice, maps: Mapping[str, np.ndarray], found: MeasuredRows
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Codes ``(rows, columns, h, w)`` of rows and, by blocks of points, those of their binned patterns.
+
+        Fills maps and patterns to show.
+        """
+        from microstructure_assets.methods.pattern_pass import PatternPass
+
         scan = self.raw.scan
         columns = scan.grid.columns
         first, last = rows.start * columns, rows.stop * columns
         kept = last - first if self.codes else 0
         codes, smaller = np.empty((kept, *self.correction.cropped_shape), np.uint8), []
+        process = PatternPass.prepare(self.correction, binned=self.binned is not None, device=self.device)
         for block in parts(first, last, points_at_once(scan.patterns, self.memory)):
             raw = _read(scan, np.arange(block.start, block.stop))
+            done = process(raw)
             inside = slice(block.start - first, block.stop - first)
-            own, small = correct(
-                raw, self.correction, {name: values[inside] for name, values in maps.items()}, self.binned is not None
-            )
-            smaller.append(small)
+            for name, values in _maps(done).items():
+                maps[name][inside] = values
+            if done.binned:
+                smaller.append(done.binned.code)
             if self.codes:
-                codes[inside] = own
+                codes[inside] = done.encoded.code
             for place in self.shown:
                 if block.start <= place < block.stop:
                     found.raw[place] = raw[place - block.start].copy()
-                    found.codes[place] = own[place - block.start].copy()
-        whole = np.concatenate(smaller)
-        return codes.reshape(-1, columns, *codes.shape[1:]), whole.reshape(-1, columns, *whole.shape[1:])
+                    found.codes[place] = done.encoded.code[place - block.start].copy()
+        return codes.reshape(-1, columns, *codes.shape[1:]), smaller
+
+
+def _maps(done: ProcessedPatterns) -> dict[str, np.ndarray]:
+    """The maps' values at the points of a block."""
+    binned = {} if done.binned is None else {"binned_gain": done.binned.gain, "binned_offset": done.binned.offset}
+    return {
+        "pattern_contrast": done.quality.band_contrast,
+        "mean_intensity": done.quality.mean_intensity,
+        "gain": done.encoded.gain,
+        "offset": done.encoded.offset,
+        **binned,
+    }
 
 
 @dataclass(frozen=True)
@@ -184,7 +210,7 @@ def preprocess(
     rows, columns, *_ = raw.scan.patterns.shape
     shown = _four_places(rows * columns)
     codes, small = (one.writer if one else None for one in (stream, binned))
-    work = PreprocessingWork(raw, correction, codes, small, tuple(shown), compute.memory)
+    work = PreprocessingWork(raw, correction, codes, small, tuple(shown), compute.memory, compute.device)
     longest = binned or stream
     step = longest.preferred_rows if longest else max(1, points_at_once(raw.scan.patterns, compute.memory) // columns)
     bands = [(part.start, part.stop) for part in parts(0, rows, step)]
@@ -203,33 +229,6 @@ def preprocess(
             shown_codes |= found.codes
             bar.update(band[1] - band[0])
     return Preprocessed(maps, *(np.stack([one[place] for place in shown]) for one in (shown_raw, shown_codes)))
-
-
-def correct(
-    raw: np.ndarray, correction: BackgroundCorrection, maps: Mapping[str, np.ndarray], binned: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Codes ``(n, h, w)`` uint8 of raw patterns and of binned ones, if asked for; fills the views `maps` ``(n,)``."""
-    from microstructure_assets.methods.background import encode
-    from microstructure_assets.methods.binning import bin_patterns, binned_shape
-    from microstructure_assets.methods.quality import pattern_quality
-
-    codes = np.empty((len(raw), *correction.cropped_shape), np.uint8)
-    small = np.empty((len(raw) if binned else 0, *binned_shape(correction.cropped_shape)), np.uint8)
-    for part in parts(0, len(raw), max(1, BLOCK_BYTES // (4 * raw.shape[1] * raw.shape[2]))):
-        corrected = correction(raw[part])
-        measured = pattern_quality(raw[part], corrected)
-        encoded = encode(corrected)
-        codes[part] = encoded.code
-        maps["pattern_contrast"][part] = measured.band_contrast
-        maps["mean_intensity"][part] = measured.mean_intensity
-        maps["gain"][part], maps["offset"][part] = encoded.gain, encoded.offset
-        if binned:
-            height, width = correction.cropped_shape
-            means, _ = bin_patterns(corrected.reshape(-1, height * width), (height, width))
-            encoded = encode(means.reshape(-1, *small.shape[1:]))
-            small[part] = encoded.code
-            maps["binned_gain"][part], maps["binned_offset"][part] = encoded.gain, encoded.offset
-    return codes, small
 
 
 def _read(scan: Scan, points: np.ndarray) -> np.ndarray:

@@ -28,12 +28,14 @@ class BandWork:
     scratch : Path
         Folder for patterns that are larger than the memory should hold.
     memory : MemoryLimit
+    device : str
     """
 
     patterns: StoredPatterns
     settings: WorkflowSettings
     scratch: Path
     memory: MemoryLimit
+    device: str
 
     def __call__(self, band: Band) -> Table:
         """A row per ROI and cap."""
@@ -42,4 +44,4 @@ class BandWork:
         def room(shape: tuple[int, int, int]) -> np.ndarray:
             return room_for_patterns(shape, self.scratch, self.memory)
 
-        return band_agreements(self.patterns, band, self.settings, room)
+        return band_agreements(self.patterns, band, self.settings, room, self.device)

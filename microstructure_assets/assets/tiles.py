@@ -166,6 +166,7 @@ def fill_cnmf_weights(view: TileView, drafts: Mapping[str, Draft]) -> None:
             float(noises[index]),
             settings,
             (shape[0], shape[1]),
+            device=view.compute.device,
         )
         own, (rows, columns) = found.inside((shape[0], shape[1]), inside), roi.shape
         weights.append(own.weight.reshape(rows, columns, count))

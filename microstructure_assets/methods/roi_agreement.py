@@ -25,6 +25,7 @@ from microstructure_assets.methods.agreement import (
 )
 from microstructure_assets.methods.anomalies import pooled_distances
 from microstructure_assets.methods.components import roi_components
+from microstructure_assets.methods.device import COMPILED
 from microstructure_assets.methods.factorization import constrained_weights, pattern_energy
 from microstructure_assets.methods.knee import choose_components, noise_edge
 from microstructure_assets.methods.noise import NoiseEstimate
@@ -137,7 +138,9 @@ class _Sides:
     places: NDArray[np.intp] | slice
 
 
-def agreements(rois: Sequence[RoiPatterns], settings: WorkflowSettings) -> list[list[Agreement]]:
+def agreements(
+    rois: Sequence[RoiPatterns], settings: WorkflowSettings, device: str = COMPILED
+) -> list[list[Agreement]]:
     """Agreement of each ROI under each cap of `CLUSTER_CAPS`.
 
     Parameters
@@ -147,6 +150,8 @@ def agreements(rois: Sequence[RoiPatterns], settings: WorkflowSettings) -> list[
     settings
         As the tile lane has them, but for the range of K, the number of starts and the references: those of the ROI's
         own clusters, no cores around it.
+    device
+        Where mixtures are iterated and weights are solved, as `torch_device` takes it.
 
     Returns
     -------
@@ -160,10 +165,10 @@ def agreements(rois: Sequence[RoiPatterns], settings: WorkflowSettings) -> list[
     added to every component the two clusterings are made under the same noise.
     """
     scored = map_blocks(lambda roi: _scored(roi, settings), rois)
-    sides = _both_sides(scored, settings, CLUSTER_CAPS, settings.scale.fitted_points)
+    sides = _both_sides(scored, settings, CLUSTER_CAPS, settings.scale.fitted_points, device)
     in_force, most = settings.scale.cluster_cap, settings.scale.control_points
     large = [place for place, one in enumerate(scored) if len(one.score) >= most]
-    controls = _both_sides([scored[place] for place in large], settings, (in_force,), most)
+    controls = _both_sides([scored[place] for place in large], settings, (in_force,), most, device)
     control = dict(zip(large, controls, strict=True))
     return map_blocks(
         lambda place: [
@@ -180,18 +185,18 @@ def _scored(roi: RoiPatterns, settings: WorkflowSettings) -> _Scored:
 
 
 def _both_sides(
-    rois: Sequence[_Scored], settings: WorkflowSettings, caps: tuple[int, ...], fitted_points: int
+    rois: Sequence[_Scored], settings: WorkflowSettings, caps: tuple[int, ...], fitted_points: int, device: str
 ) -> list[_Sides]:
     """Clusters of the scores of each ROI, and of the weights that follow from each of their numbers."""
     tasks = [ClusterTask(roi.score, 0.0, 1, caps, fitted_points) for roi in rois]
-    first = capped_clusters(tasks, settings.mixture, settings.scale.starts)
+    first = capped_clusters(tasks, settings.mixture, settings.scale.starts, device)
     jobs = [(place, count) for place, found in enumerate(first) for count in found.label]
-    weighted = map_blocks(lambda job: _weights(rois[job[0]], first[job[0]].label[job[1]], settings), jobs)
+    weighted = map_blocks(lambda job: _weights(rois[job[0]], first[job[0]].label[job[1]], settings, device), jobs)
     follow = [
         _task_of_weights(weight, noise, count, first[place], settings.scale, fitted_points)
         for (place, count), (weight, noise) in zip(jobs, weighted, strict=True)
     ]
-    second = dict(zip(jobs, capped_clusters(follow, settings.mixture, settings.scale.starts), strict=True))
+    second = dict(zip(jobs, capped_clusters(follow, settings.mixture, settings.scale.starts, device), strict=True))
     return [
         _Sides(
             {cap: _pair(found, second[place, count], cap) for cap, count in found.count.items()},
@@ -235,7 +240,7 @@ def _scores(roi: RoiPatterns, settings: WorkflowSettings) -> tuple[NDArray[np.fl
 
 
 def _weights(
-    scored: _Scored, label: NDArray[np.int64], settings: WorkflowSettings
+    scored: _Scored, label: NDArray[np.int64], settings: WorkflowSettings, device: str
 ) -> tuple[NDArray[np.float64], float]:
     """Weights as coordinates to be clustered, ``(n, r - 1)`` where their sum is constant, and their noise variance."""
     roi, noise = scored.roi, scored.roi.noise.variance
@@ -251,6 +256,7 @@ def _weights(
         settings.factorization,
         roi.shape,
         scored.energy,
+        device,
     )
     used = np.flatnonzero(weights.weight.max(axis=0, initial=0.0) > 0)
     deviation = weights.weight_std[weights.weight_std > 0]

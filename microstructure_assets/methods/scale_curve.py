@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods.binning import PatternBlocks
+from microstructure_assets.methods.device import COMPILED
 from microstructure_assets.methods.noise import noise_variance
 from microstructure_assets.methods.parallel import map_blocks, single_blas_thread
 from microstructure_assets.methods.roi_agreement import Agreement, RoiPatterns, WorkflowSettings, agreements
@@ -146,7 +147,11 @@ def _rois(shape: tuple[int, int], n: int, offset: tuple[float, float]) -> list[t
 
 
 def band_agreements(
-    patterns: PatternBlocks, band: Band, settings: WorkflowSettings, allocate: Allocate | None = None
+    patterns: PatternBlocks,
+    band: Band,
+    settings: WorkflowSettings,
+    allocate: Allocate | None = None,
+    device: str = COMPILED,
 ) -> Table:
     """Agreement in every ROI of a band.
 
@@ -160,6 +165,8 @@ def band_agreements(
         Of the workflow.
     allocate
         Gives room for the patterns of a ROI, an array of the shape asked for; memory if not given.
+    device
+        Where mixtures are iterated and weights are solved, as `torch_device` takes it.
 
     Returns
     -------
@@ -169,7 +176,7 @@ def band_agreements(
         nmi_null, clusters_fixed_points, nmi_fixed_points``.
     """
     with single_blas_thread():  # ROIs are worked on in threads; each of them with threads of its own would be slower
-        found = agreements(_read(patterns, band, allocate or _in_memory), settings)
+        found = agreements(_read(patterns, band, allocate or _in_memory), settings, device)
     rows = [
         _row(band, index, roi, agreement)
         for (index, roi), caps in zip(band.rois, found, strict=True)
