@@ -14,7 +14,8 @@ from benchmarks.speed.__main__ import main
 from benchmarks.speed.benchmark import Arrays, Equality
 from benchmarks.speed.catalogue import BENCHMARKS
 from benchmarks.speed.machine import ROOT
-from benchmarks.speed.measuring import Measurement, load, measured, save
+from benchmarks.speed.measurement import Measurement, measured
+from benchmarks.speed.measuring import load, save
 from benchmarks.speed.measuring import main as measuring_main
 from benchmarks.speed.running import Run, run_here
 from benchmarks.speed.tables import CONTENDED_CORES, append, latest, tables
