@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.speed.benchmark import Arrays
 from benchmarks.speed.measurement import Measurement, measured
+from microstructure_assets.methods.components import PAIRS_LIMIT
 from microstructure_assets.methods.parallel import worker_count
 
 #: p and K_max of [1]_.
@@ -179,18 +180,22 @@ def extrapolated(found: Sequence[MeasuredRoi], tilings: Sequence[int], points: i
     }
 
 
-def cost_model(points: NDArray[np.integer], seconds: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """Fit seconds of a ROI = a + b · points with a, b ≥ 0 to the means over ROIs of about the same size.
+def cost_model(
+    points: NDArray[np.integer], seconds: NDArray[np.float64], *, pairs: bool = False
+) -> tuple[NDArray[np.float64], float]:
+    """Fit seconds of a ROI = a + b · points + c · pairs with a, b, c ≥ 0 to the means over ROIs of about the same size.
 
     Parameters
     ----------
     points, seconds : (m,)
         Of each ROI. Sizes that differ by less than a tenth are taken together; each mean counts by its relative misfit.
+    pairs : bool
+        Whether pairs of points count; beyond `PAIRS_LIMIT` points components no longer need all of them. c is 0 if not.
 
     Returns
     -------
-    model : (2,) float64
-        a and b.
+    model : (3,) float64
+        a, b and c.
     misfit : float
         Largest relative distance from a mean.
     """
@@ -199,13 +204,19 @@ def cost_model(points: NDArray[np.integer], seconds: NDArray[np.float64]) -> tup
     order = np.argsort(points)
     groups = np.split(order, np.flatnonzero(np.diff(np.log(points[order])) > np.log(1.1)) + 1)
     size, mean = (np.array([values[group].mean() for group in groups]) for values in (points, seconds))
-    model, _ = nnls(np.stack([np.ones(len(size)), size], axis=1) / mean[:, None], np.ones(len(size)))
-    return model, float(np.abs((model[0] + model[1] * size) / mean - 1).max())
+    terms = _terms(size) * [1, 1, pairs]
+    model, _ = nnls(terms / mean[:, None], np.ones(len(size)))
+    return model, float(np.abs(terms @ model / mean - 1).max())
 
 
 def of_tilings(model: NDArray[np.float64], tilings: Sequence[int], points: int) -> float:
     """Seconds of all ROIs of n × n tilings of so many points by a cost model."""
-    return float(sum(model[0] * n**2 + model[1] * points for n in tilings))
+    count = np.asarray(tilings) ** 2
+    return float(count @ _terms(points / count) @ model)
+
+
+def _terms(size: NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.stack([np.ones(len(size)), size, size * np.minimum(size, PAIRS_LIMIT)], axis=1)
 
 
 def quality_figures(found: Sequence[tuple[NDArray[np.uint8], Arrays]]) -> dict[str, float]:
