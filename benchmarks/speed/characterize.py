@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -73,22 +72,13 @@ def characterized(size: str, form: Form) -> Side:
 
 
 def _measured_command(*arguments: str) -> Arrays:
-    """Run the command; the kernel's account of it when it has ended, with the children that it waited for."""
-    clock = time.perf_counter()
-    command = [sys.executable, "-m", "microstructure_assets.cli", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise BenchmarkError(f"{' '.join(command)} ended with {process.returncode}:\n{said[-2000:]}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return {
-        "wall_s": np.array(time.perf_counter() - clock),
-        "cpu_s": np.array(usage.ru_utime + usage.ru_stime),
-        "peak_bytes": np.array(usage.ru_maxrss * unit),
-    }
+    """Run a command of the program; its time and memory with those of its children."""
+    python = [sys.executable, "-m"]
+    command = [*python, "benchmarks.speed.account", *python, "microstructure_assets.cli", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchmarkError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    return {name: np.array(value) for name, value in json.loads(done.stdout).items()}
 
 
 def _steps(home: Path) -> Arrays:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ from scipy.optimize import nnls
 
 from benchmarks.speed import characterize, curve, curve_large, curve_peer
 from benchmarks.speed.benchmark import Arrays
+from benchmarks.speed.machine import ROOT
 from benchmarks.speed.running import Run
 from benchmarks.speed.scans import codes_of, corrected, stored, twin_of
 from microstructure_assets.methods.tiling import rois
@@ -98,6 +102,23 @@ def test_binned_patterns_that_keep_too_little_have_no_verdict() -> None:
         assert run.holds
         assert run.is_equal(curve_large.BINNED, curve_large.PEER) is kept
         assert run.is_equal(curve_large.WHOLE, curve_large.PEER)
+
+
+def test_the_account_of_a_command_is_its_own() -> None:
+    held = np.ones(60_000_000)  # 480 MB here must not count there
+    code = "import time; data = bytearray(100 * 2**20); time.sleep(0.3)"
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.speed.account", sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    spent = json.loads(done.stdout)
+    assert held.sum() == 60_000_000
+    assert 105e6 < spent["peak_bytes"] < 250e6
+    assert spent["wall_s"] > 0.3
+    assert 0 < spent["cpu_s"] < spent["wall_s"]
 
 
 def growing(power: float) -> dict[str, Arrays]:
