@@ -13,7 +13,7 @@ help:
 	@echo "make test-system  tests with a real browser; installs Debian's chromium"
 	@echo "make accuracy  tables of accuracy on twins with known truth (hours; see docs/accuracy.md)"
 	@echo "make findings  does the length scale follow the grains? 180 twins (hours; see docs/findings.md)"
-	@echo "make bench     speed beside kikuchipy, scikit-learn and torch (an hour or two; see docs/performance.md)"
+	@echo "make bench     speed beside kikuchipy, scikit-learn and torch (two or three hours; see docs/performance.md)"
 	@echo "make clean     remove the virtual environment"
 
 # torch goes first and exactly: it is the largest package and decides which build the others see.

@@ -24,12 +24,15 @@ class Equality:
     pair : tuple of str
         Form of ours and peer that the figure is about. Out of bounds it takes that pair's verdict away, while a figure
         about no pair fails the benchmark.
+    is_goal : bool
+        Whether the bounds are a goal at full size: out of them it is missed, and nothing fails.
     """
 
     value: float
     least: float = -math.inf
     most: float = math.inf
     pair: tuple[str, ...] = ()
+    is_goal: bool = False
 
     @property
     def holds(self) -> bool:
@@ -59,7 +62,8 @@ class Benchmark:
     prepare : callable
         Makes the data, untimed; takes whether they are the small ones, a hundredth of the full size.
     ours, peers : mapping of str to callable
-        Forms of either side by name; each takes the data, which it must leave alone, and returns its results.
+        Forms of either side by name; each takes the data, which it must leave alone, and returns its results. Without
+        peers the table has a row for each form of ours.
     check : callable
         Takes the data and the results of every side by name, returns figures by name.
     flops : mapping of str to float
@@ -67,6 +71,9 @@ class Benchmark:
         reading the data is the limit, none where neither is.
     cold : bool
         Whether the first call in a process, with everything that it loads, is measured as well.
+    warm : bool
+        Whether a side is called on small data before it is measured; a side that starts processes of its own gains
+        nothing by that.
     updates_to_equal : mapping of str to str
         Per peer, the figure by which its wall time is multiplied to reach our accuracy.
     """
@@ -83,6 +90,7 @@ class Benchmark:
     check: Callable[[Arrays, Mapping[str, Arrays]], dict[str, Equality]]
     flops: Mapping[str, float] = field(default_factory=dict)
     cold: bool = False
+    warm: bool = True
     updates_to_equal: Mapping[str, str] = field(default_factory=dict)
 
     @property

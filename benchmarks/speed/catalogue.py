@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from benchmarks.speed import background, components, mixtures, subspace, updates, weights
+from benchmarks.speed import (
+    background,
+    characterize,
+    components,
+    curve,
+    curve_large,
+    mixtures,
+    subspace,
+    updates,
+    weights,
+)
 from benchmarks.speed.benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
-    for module in (background, subspace, components, weights, updates, mixtures)
+    for module in (background, subspace, components, weights, updates, mixtures, curve, curve_large, characterize)
     for benchmark in module.BENCHMARKS
 }

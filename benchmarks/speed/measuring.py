@@ -1,60 +1,17 @@
-"""One call of one side measured; as a program, in a process of its own, which is how `running` uses it."""
+"""The data, a measured side or the check of a benchmark in a process of its own, which is how `running` uses it."""
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
-import os
-import resource
-import sys
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.speed.benchmark import Arrays, Benchmark, Equality, Side
+from benchmarks.speed.benchmark import Arrays, Benchmark, Equality
 from benchmarks.speed.catalogue import BENCHMARKS
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A timed call.
-
-    Attributes
-    ----------
-    wall_s, cpu_s : float
-        Time that passed, and processor time of all threads of the process.
-    peak_bytes : int
-        How far the process's memory rose above what it held before the call, the data among it.
-    """
-
-    wall_s: float
-    cpu_s: float
-    peak_bytes: int
-
-
-def measured(side: Side, data: Arrays) -> tuple[Measurement, Arrays]:
-    """Call a side once."""
-    gc.collect()
-    _forget_peak()
-    before, cpu, begin = _peak_bytes(), time.process_time(), time.perf_counter()
-    result = side(data)
-    wall, used = time.perf_counter() - begin, time.process_time() - cpu
-    return Measurement(wall, used, _peak_bytes() - before), result
-
-
-def _peak_bytes() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _forget_peak() -> None:
-    """Bring the kernel's high-water mark down to what the process holds now, where the kernel lets it."""
-    mark = Path("/proc/self/clear_refs")
-    if os.access(mark, os.W_OK):
-        mark.write_text("5")
+from benchmarks.speed.measurement import Measurement, measured
 
 
 def save(folder: Path, arrays: Arrays) -> None:
@@ -76,7 +33,7 @@ def _prepare(benchmark: Benchmark, folder: Path) -> None:
 
 def _measure(benchmark: Benchmark, folder: Path, name: str, cold: bool) -> Measurement:
     side = benchmark.sides[name]
-    if not cold:
+    if benchmark.warm and not cold:
         side(load(folder / "small"))
     measurement, result = measured(side, load(folder / "full"))
     save(result_folder(benchmark, folder, name), result)

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.speed.benchmark import Arrays, Benchmark, Equality
 from benchmarks.speed.machine import ROOT, busy_cores
-from benchmarks.speed.measuring import Measurement, measured
+from benchmarks.speed.measurement import Measurement, measured
 from microstructure_assets.methods.parallel import worker_count
 
 THREAD_VARIABLES = (
@@ -61,8 +61,8 @@ class Run:
 
     @property
     def holds(self) -> bool:
-        """Whether all figures of the check lie within their bounds."""
-        return all(figure.holds for figure in self.figures.values() if not figure.pair)
+        """Whether all figures of the check lie within their bounds, but for goals, which may be missed."""
+        return all(figure.holds for figure in self.figures.values() if not figure.pair and not figure.is_goal)
 
     def is_equal(self, own: str, peer: str) -> bool:
         """Whether the figures about a pair of sides hold."""
@@ -119,13 +119,14 @@ def single_thread() -> Iterator[None]:
 
 
 def run_here(benchmark: Benchmark) -> Run:
-    """The small data in this process and one thread, each side twice, of which the second counts."""
+    """The small data in this process and one thread, each side twice where that warms it; the last call counts."""
     data = benchmark.prepare(True)
     results: dict[str, Arrays] = {}
     measurements = {}
     with single_thread():
         for name, side in benchmark.sides.items():
-            side(data)
+            if benchmark.warm:
+                side(data)
             measurement, results[name] = measured(side, data)
             measurements[name] = [measurement]
     size = sum(array.nbytes for array in data.values())

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.twins import PURE, twin_settings
 from benchmarks.speed.benchmark import Arrays
-from microstructure_assets.methods.background import BackgroundCorrection
+from microstructure_assets.assets.views import StoredPatterns
+from microstructure_assets.methods.background import BackgroundCorrection, encode
+from microstructure_assets.methods.binning import bin_patterns, binned_shape
 from microstructure_assets.methods.settings import PreprocessingSettings
 from microstructure_assets.simulation.synthesis import Twin
 from microstructure_assets.simulation.twin import simulate
+from microstructure_assets.store.artifact import Artifact
+from microstructure_assets.store.contract import artifact_spec
+from microstructure_assets.store.draft import Draft
 
 #: Noise deviation over band-signal deviation per pixel: bands are just visible in a single pattern.
 NOISE_NU = 1.4
 #: Points of the window whose mean is a published reference.
 REFERENCE_POINTS = 9
+# Raw patterns that are corrected at once.
+_BLOCK_BYTES = 32 << 20
 
 Shape = tuple[int, int]
 
@@ -73,3 +82,41 @@ def scan_with_references(shape: Shape, detector_px: Shape, diameter_points: floa
         )
     means = [patterns[np.flatnonzero(grain == own)[:REFERENCE_POINTS]].mean(axis=0) for own in number[largest]]
     return {"patterns": patterns, "reference": np.stack(means)}
+
+
+def codes_of(twin: Twin, *, binned: bool = False) -> Arrays:
+    """Corrected patterns of a twin as the store has them: 8-bit codes, each pattern with its own scale.
+
+    Returns
+    -------
+    dict
+        ``intensity`` (rows, columns, height, width) uint8, ``gain`` and ``offset`` (rows, columns) float32; of patterns
+        averaged over blocks of pixels where `binned`.
+    """
+    rows, columns, height, width = twin.shape
+    detector = binned_shape((height, width)) if binned else (height, width)
+    step = max(1, _BLOCK_BYTES // (columns * height * width))
+    parts = []
+    for start in range(0, rows, step):
+        patterns = corrected(twin.read_rows(start, min(rows, start + step)))
+        if binned:
+            patterns, _ = bin_patterns(patterns, (height, width))
+        parts.append(encode(patterns.reshape(-1, *detector)))
+    return {
+        "intensity": np.concatenate([part.code for part in parts]).reshape(rows, columns, *detector),
+        "gain": np.concatenate([part.gain for part in parts]).reshape(rows, columns),
+        "offset": np.concatenate([part.offset for part in parts]).reshape(rows, columns),
+    }
+
+
+def stored(folder: Path, scan: Arrays) -> StoredPatterns:
+    """Codes of `codes_of` written to a new folder in the layout of the store, to be read as the lane reads them."""
+    spec = artifact_spec("preprocessed_patterns")
+    draft = Draft(folder, spec)
+    stream = draft.stream("intensity", scan["intensity"].shape, np.uint8)
+    step = stream.preferred_rows
+    for start in range(0, len(scan["intensity"]), step):
+        stream.append(scan["intensity"][start : start + step])
+    for name in ("gain", "offset"):
+        draft.array(name, scan[name], dimensions=("y", "x"))
+    return StoredPatterns(Artifact(folder, spec, {}))

@@ -1,10 +1,11 @@
-"""The tables: each form of ours beside each peer, the goal and the verdict, and what the check says."""
+"""The tables: each form of ours beside each peer, or alone; the goal and the verdict, and what the check says."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from benchmarks.speed.benchmark import Benchmark, Equality
 from benchmarks.speed.catalogue import BENCHMARKS
 from benchmarks.speed.graphics import GRAPHICS
-from benchmarks.speed.measuring import Measurement
+from benchmarks.speed.measurement import Measurement
 from benchmarks.speed.running import Run
 
 #: Cores used by others above which figures are marked.
@@ -65,14 +66,21 @@ _HEADS = (
 )
 
 
+_HEADS_ALONE = ("size", "form", "wall [s]", "CPU [s]", "peak memory [MB]", "measurements")
+
+
 def _table(lines: list[Line]) -> str:
-    rows = ["| " + " | ".join(_HEADS) + " |", "|" + " --- |" * len(_HEADS)]
+    heads = _HEADS if BENCHMARKS[lines[0]["name"]].peers else _HEADS_ALONE
+    rows = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     notes = []
     for line in lines:
         run, benchmark = Run.of_json(line), BENCHMARKS[line["name"]]
         # A line from a machine with a graphics processor is shown everywhere, and one from elsewhere lacks that side.
         forms = [name for name in run.measurements if name in benchmark.ours or name == GRAPHICS]
-        rows += [_row(benchmark, run, own, peer) for own in forms for peer in benchmark.peers]
+        if benchmark.peers:
+            rows += [_row(benchmark, run, own, peer) for own in forms for peer in benchmark.peers]
+        else:
+            rows += [_row_alone(benchmark, run, own) for own in forms]
         notes += _notes(benchmark, run, line)
     return f"### {BENCHMARKS[lines[0]['name']].step}\n\n" + "\n".join(rows) + "\n\n" + "\n".join(notes)
 
@@ -81,7 +89,7 @@ def _row(benchmark: Benchmark, run: Run, own: str, peer: str) -> str:
     ours, theirs = run.measurements[own], run.measurements[peer]
     ratio = _middle(theirs, "wall_s") / _middle(ours, "wall_s")
     cells = (
-        f"{benchmark.size}{' (a hundredth)' if run.small else ''}",
+        _size(benchmark, run),
         own,
         peer,
         _seconds(ours, "wall_s"),
@@ -97,6 +105,17 @@ def _row(benchmark: Benchmark, run: Run, own: str, peer: str) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def _row_alone(benchmark: Benchmark, run: Run, own: str) -> str:
+    ours = run.measurements[own]
+    peak = f"{_middle(ours, 'peak_bytes') / 1e6:.0f}"
+    cells = (_size(benchmark, run), own, _seconds(ours, "wall_s"), f"{_middle(ours, 'cpu_s'):.3g}", peak, len(ours))
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _size(benchmark: Benchmark, run: Run) -> str:
+    return f"{benchmark.size}{' (a hundredth)' if run.small else ''}"
+
+
 def _verdict(goal: float | None, ratio: float, run: Run, own: str, peer: str) -> str:
     if not run.holds:
         return "**results differ**"
@@ -109,7 +128,7 @@ def _verdict(goal: float | None, ratio: float, run: Run, own: str, peer: str) ->
 
 def _notes(benchmark: Benchmark, run: Run, line: Line) -> list[str]:
     """What the check, the cold calls and the machine say of a benchmark."""
-    notes = [f"`{benchmark.name}` ({benchmark.data}): " + "; ".join(map(_figure, run.figures.items())) + "."]
+    notes = [f"`{benchmark.name}` ({benchmark.data}): " + "; ".join(_figures(run)) + "."]
     for own in run.cold.keys() & benchmark.ours.keys():
         for peer in run.cold.keys() & benchmark.peers.keys():
             ours, theirs = (_middle(run.cold[name], "wall_s") for name in (own, peer))
@@ -124,7 +143,8 @@ def _notes(benchmark: Benchmark, run: Run, line: Line) -> list[str]:
         )
     notes += _limits(benchmark, run, line.get("rates"))
     threads = 1 if run.small else line["machine"]["threads"]
-    where = [f"{line['machine']['processor']}, {threads} thread{'s' if threads > 1 else ''} on both sides"]
+    where = [f"{line['machine']['processor']}, {threads} thread{'s' if threads > 1 else ''}"]
+    where[0] += " on both sides" if benchmark.peers else ""
     where.append(f"code {line['machine']['code']}, {line['when']}")
     if (run.busy_cores or 0) > CONTENDED_CORES:
         where.append(f"**contended: other programs used {run.busy_cores:.1f} cores**")
@@ -146,11 +166,21 @@ def _limits(benchmark: Benchmark, run: Run, rates: dict[str, float] | None) -> l
     ]
 
 
-def _figure(item: tuple[str, Equality]) -> str:
-    name, figure = item
+def _figures(run: Run) -> list[str]:
+    """Figures in words; goals are for the full size and left out of the small one's."""
+    shown = {
+        name: replace(one, least=-math.inf, most=math.inf) if run.small and one.is_goal else one
+        for name, one in run.figures.items()
+    }
+    return [_figure(name, figure) for name, figure in shown.items()]
+
+
+def _figure(name: str, figure: Equality) -> str:
     bounds = [f"≥ {figure.least:.6g}"] if figure.least > -math.inf else []
     bounds += [f"≤ {figure.most:.6g}"] if figure.most < math.inf else []
     text = f"{name} {figure.value:.6g}"
+    if figure.is_goal and bounds:
+        return f"{text} (goal {' and '.join(bounds)}: {'reached' if figure.holds else '**missed**'})"
     return f"{text} ({' and '.join(bounds)}{'' if figure.holds else ': **does not hold**'})" if bounds else text
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from microstructure_assets.assets.views import StoredPatterns, room_for_patterns
+from microstructure_assets.compute import PROCESSOR
 from microstructure_assets.memory import MemoryLimit
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class BandWork:
     patterns: StoredPatterns
     settings: WorkflowSettings
     scratch: Path
-    memory: MemoryLimit
-    device: str
+    memory: MemoryLimit = field(default_factory=MemoryLimit)
+    device: str = PROCESSOR
 
     def __call__(self, band: Band) -> Table:
         """A row per ROI and cap."""

@@ -14,7 +14,8 @@ from benchmarks.speed.__main__ import main
 from benchmarks.speed.benchmark import Arrays, Equality
 from benchmarks.speed.catalogue import BENCHMARKS
 from benchmarks.speed.machine import ROOT
-from benchmarks.speed.measuring import Measurement, load, measured, save
+from benchmarks.speed.measurement import Measurement, measured
+from benchmarks.speed.measuring import load, save
 from benchmarks.speed.measuring import main as measuring_main
 from benchmarks.speed.running import Run, run_here
 from benchmarks.speed.tables import CONTENDED_CORES, append, latest, tables
@@ -143,6 +144,12 @@ def test_a_likelihood_that_falls_short_is_noticed() -> None:
     assert not Run("mixtures", False, {}, figures, 0).is_equal("one start", mixtures.PEER)
 
 
+def test_what_a_side_measures_itself_wins() -> None:
+    measurement, _ = measured(lambda data: {"wall_s": np.array(7.0), "peak_bytes": np.array(9)}, {})
+    assert (measurement.wall_s, measurement.peak_bytes) == (7.0, 9)
+    assert 0 <= measurement.cpu_s < 1
+
+
 def test_a_measurement_sees_memory_that_is_gone_when_the_call_ends() -> None:
     def side(data: Arrays) -> Arrays:
         return {"total": np.ones(25_000_000).sum(keepdims=True)}
@@ -195,6 +202,17 @@ def test_verdicts(tmp_path: Path, own_s: float, value: float, verdict: str) -> N
     assert share is not None
     assert gram_s < float(share[1]) < 1.1 * gram_s
     assert 100 * gram_s / own_s - 1 < float(share[2]) < 110 * gram_s / own_s
+
+
+def test_a_missed_goal_is_said_and_fails_nothing() -> None:
+    figures = {"exponent": Equality(2.0, most=1.05, is_goal=True), "memory": Equality(1.0, most=1.2, is_goal=True)}
+    line = line_of("characterize", 2.0, 0, figures, 0)
+    assert line["holds"]
+    (table,) = tables({"characterize": line}).values()
+    assert "exponent 2 (goal ≤ 1.05: **missed**); memory 1 (goal ≤ 1.2: reached)" in table
+    assert "| 60×60 pixels | h5, 25,000 points | 2 (1 to 18) | 2 | 1 | 3 |" in table
+    (small,) = tables({"characterize": {**line, "small": True}}).values()
+    assert "exponent 2; memory 1." in small
 
 
 def test_results_of_other_sides_are_left_out(tmp_path: Path) -> None:
