@@ -9,6 +9,7 @@ from benchmarks.speed import (
     curve,
     curve_large,
     mixtures,
+    streaming,
     subspace,
     updates,
     weights,
@@ -17,6 +18,17 @@ from benchmarks.speed.benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
-    for module in (background, subspace, components, weights, updates, mixtures, curve, curve_large, characterize)
+    for module in (
+        background,
+        streaming,
+        subspace,
+        components,
+        weights,
+        updates,
+        mixtures,
+        curve,
+        curve_large,
+        characterize,
+    )
     for benchmark in module.BENCHMARKS
 }

@@ -117,7 +117,9 @@ def fill_patterns(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     correction = BackgroundCorrection.prepare((height, width), settings, static)
     stored, quality = drafts.get("preprocessed_patterns"), drafts.get("pattern_quality")
     stream, binned = (
-        _pattern_streams(view, stored, (rows, columns, *correction.cropped_shape)) if stored else (None, None)
+        pattern_streams(stored, (rows, columns, *correction.cropped_shape), view.scan_name, view.store.home.root)
+        if stored
+        else (None, None)
     )
     found = preprocess(OpenedScan(scan, acquisition, states), correction, stream, binned, view.compute)
     for draft in drafts.values():
@@ -182,10 +184,16 @@ def fill_pattern_subspace(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     )
 
 
-def _pattern_streams(
-    view: ScanView, draft: Draft, shape: tuple[int, int, int, int]
+def pattern_streams(
+    draft: Draft, shape: tuple[int, int, int, int], scan_name: str, root: Path
 ) -> tuple[ArrayStream, ArrayStream | None]:
-    """Where the codes go, and those of the binned patterns where the detector is large."""
+    """Where the codes go, and those of the binned patterns where the detector is large.
+
+    Raises
+    ------
+    NoPatterns
+        If the disk of `root` has no room for them.
+    """
     from microstructure_assets.methods.binning import binned_shape
 
     small = binned_shape(shape[2:])
@@ -193,8 +201,8 @@ def _pattern_streams(
     needed, free = shape[0] * shape[1] * pixels, shutil.disk_usage(draft.folder).free
     if needed * 1.05 > free:
         raise NoPatterns(
-            f"{view.scan_name}: the preprocessed patterns need {needed / 1e6:,.1f} MB, found {free / 1e6:,.1f} MB free "
-            f"on {view.store.home.root}; free some, crop more (preprocessing.crop_height_px) or choose another --home"
+            f"{scan_name}: the preprocessed patterns need {needed / 1e6:,.1f} MB, found {free / 1e6:,.1f} MB free "
+            f"on {root}; free some, crop more (preprocessing.crop_height_px) or choose another --home"
         )
     stream = draft.stream("intensity", shape, np.uint8)
     if small == shape[2:]:
