@@ -139,9 +139,9 @@ class _Sides:
 
 
 def agreements(
-    rois: Sequence[RoiPatterns], settings: WorkflowSettings, device: str = COMPILED
+    rois: Sequence[RoiPatterns], settings: WorkflowSettings, device: str = COMPILED, *, only_in_force: bool = False
 ) -> list[list[Agreement]]:
-    """Agreement of each ROI under each cap of `CLUSTER_CAPS`.
+    """Agreement of each ROI under each cap of `CLUSTER_CAPS`, or under the one in force without the control.
 
     Parameters
     ----------
@@ -152,6 +152,8 @@ def agreements(
         own clusters, no cores around it.
     device
         Where mixtures are iterated and weights are solved, as `torch_device` takes it.
+    only_in_force
+        Leave the other caps and the control of equally many points out.
 
     Returns
     -------
@@ -165,15 +167,16 @@ def agreements(
     added to every component the two clusterings are made under the same noise.
     """
     scored = map_blocks(lambda roi: _scored(roi, settings), rois)
-    sides = _both_sides(scored, settings, CLUSTER_CAPS, settings.scale.fitted_points, device)
     in_force, most = settings.scale.cluster_cap, settings.scale.control_points
-    large = [place for place, one in enumerate(scored) if len(one.score) >= most]
+    caps = (in_force,) if only_in_force else CLUSTER_CAPS
+    sides = _both_sides(scored, settings, caps, settings.scale.fitted_points, device)
+    large = [place for place, one in enumerate(scored) if len(one.score) >= most and not only_in_force]
     controls = _both_sides([scored[place] for place in large], settings, (in_force,), most, device)
     control = dict(zip(large, controls, strict=True))
     return map_blocks(
         lambda place: [
             _agreement(cap, scored[place], sides[place], control.get(place) if cap == in_force else None)
-            for cap in CLUSTER_CAPS
+            for cap in caps
         ],
         range(len(rois)),
     )

@@ -153,7 +153,7 @@ def band_agreements(
     allocate: Allocate | None = None,
     device: str = COMPILED,
 ) -> Table:
-    """Agreement in every ROI of a band.
+    """Agreement in every ROI of a band; in a shifted grid, which is a control, under the cap in force only.
 
     Parameters
     ----------
@@ -176,7 +176,8 @@ def band_agreements(
         nmi_null, clusters_fixed_points, nmi_fixed_points``.
     """
     with single_blas_thread():  # ROIs are worked on in threads; each of them with threads of its own would be slower
-        found = agreements(_read(patterns, band, allocate or _in_memory), settings, device)
+        read = _read(patterns, band, allocate or _in_memory)
+        found = agreements(read, settings, device, only_in_force=any(band.offset))
     rows = [
         _row(band, index, roi, agreement)
         for (index, roi), caps in zip(band.rois, found, strict=True)

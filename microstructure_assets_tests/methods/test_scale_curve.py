@@ -38,10 +38,19 @@ def test_a_row_for_every_roi_and_cap_with_the_bounds_of_the_tiling(scan: GrainSc
 
 def test_a_shifted_grid_leaves_out_what_the_edge_would_cut(scan: GrainScan) -> None:
     table = joined(scan, tiling_bands(scan.shape, 4, (0.5, 0.5)))
-    assert len(table["n"]) == 9 * len(CLUSTER_CAPS)
+    assert len(table["n"]) == 9
     assert table["row_start"].min() == 5
     assert table["row_stop"].max() <= 40
     assert table["column_stop"].max() <= 50
+
+
+def test_a_shifted_grid_gives_at_the_cap_in_force_what_all_caps_together_give(scan: GrainScan) -> None:
+    (shifted,) = tiling_bands(scan.shape, 2, (0.5, 0.5))
+    alone, all_caps = joined(scan, [shifted]), joined(scan, [Band(2, (0.0, 0.0), shifted.rois)])
+    in_force = all_caps["k_max"] == SETTINGS.scale.cluster_cap
+    assert alone["k_max"].tolist() == [SETTINGS.scale.cluster_cap]
+    for name in ("components", "clusters_scores", "clusters_weights", "limited", "nmi", "ami", "nmi_null"):
+        np.testing.assert_array_equal(alone[name], all_caps[name][in_force])
 
 
 @pytest.mark.parametrize("roi_rows", [0.3, 1, 1.7, 100])
