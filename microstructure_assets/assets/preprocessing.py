@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -118,20 +119,24 @@ class PreprocessingWork:
         columns = scan.grid.columns
         maps = {name: np.empty((last - first) * columns, np.float32) for name in MAPS}
         found = MeasuredRows(maps, b"", b"", {}, {})
-        digests: list[bytes] = []
+        written: list[Future[bytes]] = []
         smaller: list[np.ndarray] = []
         step = self.codes.preferred_rows if self.codes else last - first
-        for part in parts(first, last, step):
-            views = {name: values[(part.start - first) * columns :] for name, values in maps.items()}
-            codes, small = self._rows(part, views, found)
-            if self.codes:
-                digests.append(self.codes.write(part.start, codes))
-            smaller += small
+        with ThreadPoolExecutor(1) as disk:  # one shard is hashed and written while the next one is worked on
+            for part in parts(first, last, step):
+                views = {name: values[(part.start - first) * columns :] for name, values in maps.items()}
+                codes, small = self._rows(part, views, found)
+                smaller += small
+                if written:
+                    written[-1].result()
+                if self.codes:
+                    written.append(disk.submit(self.codes.write, part.start, codes))
+        digests = b"".join(future.result() for future in written)
         binned_digests = b""
         if self.binned:
             whole = np.concatenate(smaller)
             binned_digests = self.binned.write(first, whole.reshape(-1, columns, *whole.shape[1:]))
-        return replace(found, digests=b"".join(digests), binned_digests=binned_digests)
+        return replace(found, digests=digests, binned_digests=binned_digests)
 
     def _rows(
         self, rows: slice, maps: Mapping[str, np.ndarray], found: MeasuredRows
@@ -148,20 +153,22 @@ class PreprocessingWork:
         kept = last - first if self.codes else 0
         codes, smaller = np.empty((kept, *self.correction.cropped_shape), np.uint8), []
         process = PatternPass.prepare(self.correction, binned=self.binned is not None, device=self.device)
-        for block in parts(first, last, points_at_once(scan.patterns, self.memory)):
-            raw = _read(scan, np.arange(block.start, block.stop))
-            done = process(raw)
-            inside = slice(block.start - first, block.stop - first)
-            for name, values in _maps(done).items():
-                maps[name][inside] = values
-            if done.binned:
-                smaller.append(done.binned.code)
-            if self.codes:
-                codes[inside] = done.encoded.code
-            for place in self.shown:
-                if block.start <= place < block.stop:
-                    found.raw[place] = raw[place - block.start].copy()
-                    found.codes[place] = done.encoded.code[place - block.start].copy()
+        for read in parts(first, last, points_at_once(scan.patterns, self.memory)):
+            raw = _read(scan, np.arange(read.start, read.stop))
+            for block in parts(read.start, read.stop, process.block_points):
+                patterns = raw[block.start - read.start : block.stop - read.start]
+                done = process(patterns)
+                inside = slice(block.start - first, block.stop - first)
+                for name, values in _maps(done).items():
+                    maps[name][inside] = values
+                if done.binned:
+                    smaller.append(done.binned.code)
+                if self.codes:
+                    codes[inside] = done.encoded.code
+                for place in self.shown:
+                    if block.start <= place < block.stop:
+                        found.raw[place] = patterns[place - block.start].copy()
+                        found.codes[place] = done.encoded.code[place - block.start].copy()
         return codes.reshape(-1, columns, *codes.shape[1:]), smaller
 
 

@@ -8,9 +8,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.methods.parallel import block_bounds, map_blocks
+
 #: Pixels above which patterns are binned: 60×60 tells 0.3 degrees apart.
 PIXEL_LIMIT = 8192
-_BLOCK_POINTS = 64
+_BLOCK_POINTS = 16
 
 
 def binning_factor(detector_shape: tuple[int, int], pixel_limit: int = PIXEL_LIMIT) -> int:
@@ -50,17 +52,19 @@ def bin_patterns(
     factor : int
         Side of the blocks [px].
     """
+    from microstructure_assets.methods.binning_kernels import average_blocks
+
     factor = binning_factor(detector_shape, pixel_limit)
     if factor == 1:
         return patterns, 1
     height, width = binned_shape(detector_shape, pixel_limit)
     lead = patterns.shape[:-1]
-    flat = patterns.reshape(-1, *detector_shape)
+    flat = np.ascontiguousarray(patterns, np.float32).reshape(-1, *detector_shape)
     binned = np.empty((len(flat), height, width), dtype=np.float32)
-    for start in range(0, len(flat), _BLOCK_POINTS):
-        block = flat[start : start + _BLOCK_POINTS, : height * factor, : width * factor]
-        blocks = block.reshape(len(block), height, factor, width, factor)
-        binned[start : start + len(block)] = blocks.mean(axis=(2, 4))
+    map_blocks(
+        lambda bound: average_blocks(flat[slice(*bound)], factor, binned[slice(*bound)]),
+        block_bounds(len(flat), _BLOCK_POINTS),
+    )
     return binned.reshape(*lead, height * width), factor
 
 

@@ -88,6 +88,12 @@ class PatternPass:
 
         return cls(correction, binned, TorchPass.prepare(correction, binned, found))
 
+    @property
+    def block_points(self) -> int:
+        """Patterns that are worked on at once; the results of no more than these are handed on without a copy."""
+        height, width = self.correction.cropped_shape
+        return max(1, BLOCK_BYTES // (4 * height * width))
+
     def __call__(self, raw: np.ndarray) -> ProcessedPatterns:
         """Process raw patterns.
 
@@ -112,7 +118,7 @@ class PatternPass:
         raw = self.correction.checked(raw)
         height, width = self.correction.cropped_shape
         process = self._on_device or self._compiled
-        bounds = block_bounds(len(raw), BLOCK_BYTES // (4 * height * width))
+        bounds = block_bounds(len(raw), self.block_points)
         parts = [process(raw[start:stop]) for start, stop in bounds]
         quality = PatternQuality(
             np.concatenate([np.empty(0, np.float32), *(part[1].band_contrast for part in parts)]),
@@ -135,7 +141,9 @@ class PatternPass:
 
 
 def _joined(parts: list[EncodedPatterns], shape: tuple[int, int]) -> EncodedPatterns:
-    """Encoded patterns one after the other."""
+    """Encoded patterns one after the other; a single part as it is, without a copy."""
+    if len(parts) == 1:
+        return parts[0]
     none = np.empty(0, np.float32)
     return EncodedPatterns(
         np.concatenate([np.empty((0, *shape), np.uint8), *(part.code for part in parts)]),

@@ -12,7 +12,7 @@ _VECTOR = {"reassoc", "contract", "nsz"}
 def autocovariances(patterns: np.ndarray, lags: np.ndarray, result: np.ndarray) -> None:
     """Mean product of pixels at each lag ``(dy, dx)``, dy >= 0, the pattern's mean removed; ``result`` is (n, lags)."""
     count, height, width = patterns.shape
-    centred = np.empty((height, width), np.float32)
+    centred, totals = np.empty((height, width), np.float32), np.empty(lags.shape[0])
     for i in range(count):
         total = 0.0
         for y in range(height):
@@ -26,17 +26,21 @@ def autocovariances(patterns: np.ndarray, lags: np.ndarray, result: np.ndarray) 
             row, target = patterns[i, y], centred[y]
             for x in range(width):
                 target[x] = row[x] - mean
-        for k in range(lags.shape[0]):
-            dy, dx = lags[k, 0], lags[k, 1]
-            start, size = max(0, -dx), width - abs(dx)
-            total = 0.0
-            for y in range(height - dy):
+        totals[:] = 0.0
+        # Row by row rather than lag by lag: the rows of all lags are then in the cache.
+        for y in range(height):
+            for k in range(lags.shape[0]):
+                dy, dx = lags[k, 0], lags[k, 1]
+                if y + dy >= height:
+                    continue
+                start, size = max(0, -dx), width - abs(dx)
                 first, second = centred[y, start : start + size], centred[y + dy, start + dx : start + dx + size]
                 row_sum = np.float32(0)
                 for x in range(size):
                     row_sum += first[x] * second[x]
-                total += float(row_sum)
-            result[i, k] = total / max(1, (height - dy) * size)
+                totals[k] += float(row_sum)
+        for k in range(lags.shape[0]):
+            result[i, k] = totals[k] / max(1, (height - lags[k, 0]) * (width - abs(lags[k, 1])))
 
 
 @njit(cache=True, nogil=True, fastmath=_VECTOR)
