@@ -239,7 +239,7 @@ def _heading(rows: list[Row], results: Results, experiment: str, quick: bool) ->
         text += " Quick run: few twins, noises and tilings."
     if len(codes) > 1:
         text += f" Measured with {len(codes)} versions of the code."
-    elif codes != [code_version()]:
+    elif codes != [code_version(experiment)]:
         text += " Measured with an earlier version of the code."
     return text
 

@@ -36,7 +36,7 @@ def test_a_case_is_found_again_whatever_the_order_of_its_parameters(tmp_path: Pa
 
 def test_results_of_other_code_count_only_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Results(tmp_path).append(CASE, [ROW], 1.0)
-    monkeypatch.setattr(results_module, "code_version", lambda: "another")
+    monkeypatch.setattr(results_module, "code_version", lambda experiment: "another")
     assert Results(tmp_path).present("regions") == set()
     assert Results(tmp_path, any_code=True).present("regions") == {CASE.key}
 
@@ -85,7 +85,7 @@ def test_results_of_other_code_are_taken_over_where_a_sample_agrees(
     results = Results(tmp_path)
     for seed in range(3):
         results.append(Case("regions", CASE.parameters, seed), [ROW], 1.0)
-    monkeypatch.setattr(results_module, "code_version", lambda: "another")
+    monkeypatch.setattr(results_module, "code_version", lambda experiment: "another")
     measured = []
 
     def rerun(parameters: dict[str, object], seed: int) -> list[dict[str, object]]:
