@@ -93,7 +93,7 @@ def recommendation(patterns: Preprocessed) -> Recommendation:
 
 
 def product_tiling(shape: tuple[int, int], advice: Recommendation) -> Tiling:
-    """The tiling that ``analysis_tiling`` makes of a recommendation: that of the rule where there is none, or the cap's.
+    """What ``analysis_tiling`` makes of a recommendation: the tiling of the rule where there is none, or the cap's.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.accuracy import best_tiling, boundaries, length_scale, regions, weights
+from benchmarks.accuracy import best_tiling, boundaries, length_scale, regions, routes, weights
 from benchmarks.accuracy.results import Case, Row
 
 
@@ -44,9 +44,10 @@ EXPERIMENTS = {
         Experiment("anomalies", weights.anomaly_parameters, weights.measure_anomalies),
         Experiment("length_scale", length_scale.parameters, length_scale.measure),
         Experiment("best_tiling", best_tiling.parameters, best_tiling.measure),
+        Experiment("routes", routes.parameters, routes.measure),
     )
 }
 #: What `make findings` runs: it takes hours and has a page of its own.
-FINDINGS = ("length_scale", "best_tiling")
+FINDINGS = ("length_scale", "best_tiling", "routes")
 #: What `make accuracy` runs.
 ROUTINE = tuple(name for name in EXPERIMENTS if name not in FINDINGS)
