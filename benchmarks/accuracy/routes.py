@@ -38,9 +38,15 @@ DETECTOR_PX = 120
 #: Grains of the scan: its side [points], and by tiling how many of the ROIs are measured.
 #: The coarser tilings have ROIs of 2,500 points and more, which take block Krylov, the finer ones of about 600.
 SCANS = {50: (100, {4: 16, 2: 2}), 500: (200, {8: 24, 4: 4}), 5000: (376, {15: 24, 7: 3})}
-#: Sharp patterns lose more in binning than the product allows; these blurred ones just less. Eight bits would leave
-#: steps of the background in blurred patterns, which are no signal of the bands.
-DETECTORS: dict[str, dict[str, Any]] = {"sharp": {}, "blurred": {"point_spread_px": 6.0, "bit_depth": 16}}
+# Eight bits would leave steps of the background in blurred patterns, which are no signal of the bands.
+_BLURRED: dict[str, Any] = {"point_spread_px": 6.0, "bit_depth": 16}
+#: Sharp patterns lose more in binning than the product allows, the blurred ones about as much. Even ones are blurred,
+#: but neither mixed by a beam nor of varied intensity, so that clusters lie apart.
+PATTERNS: dict[str, dict[str, Any]] = {
+    "sharp": {},
+    "blurred": _BLURRED,
+    "even": {**_BLURRED, "gain_spread": 0.0, "beam_fwhm_x_um": 0.0, "beam_fwhm_y_um": 0.0},
+}
 SETTINGS = WorkflowSettings()
 BINNED, OTHER_STARTS = "binned", "exact, other starts of the mixtures"
 _BLOCK_PIXELS = 2048
@@ -77,7 +83,7 @@ def parameters(quick: bool) -> list[dict[str, Any]]:
             "tiling": n,
             "sample": sample,
         }
-        for name in DETECTORS
+        for name in PATTERNS
         for grains, (side, tilings) in scans.items()
         for n, sample in tilings.items()
     ]
@@ -88,7 +94,7 @@ def measure(given: dict[str, Any], seed: int) -> list[Row]:
     """A row per route: how many ROIs answer as the exact route does, and how far weights and partitions differ."""
     rows, columns = given["shape"]
     changes = {"detector_height_px": given["detector_px"], "detector_width_px": given["detector_px"]}
-    changes |= DETECTORS[given["patterns"]]
+    changes |= PATTERNS[given["patterns"]]
     twin = simulate(twin_settings((rows, columns), given["diameter"], NOISE_NU, seed, **changes))
     patterns = TwinPatterns(twin, PreprocessingSettings())
     rois = sampled_rois((rows, columns), given["tiling"], given["sample"], seed)
@@ -150,7 +156,8 @@ def compare(patterns: TwinPatterns, roi: Roi, truth: NDArray[np.integer]) -> dic
     }
     rows = {route: _difference(exact, answer, truth) for route, answer in answers.items()}
     references = _references(full, exact, noise)
-    rows[BINNED] |= weight_differences(full, small, references, (noise, small_noise), patterns.detector_shape)
+    owner = main_grains(exact.mixture.label, truth.ravel())
+    rows[BINNED] |= weight_differences(full, small, references, owner, (noise, small_noise), patterns.detector_shape)
     return rows
 
 
@@ -213,6 +220,7 @@ def weight_differences(
     full: NDArray[np.float32],
     small: NDArray[np.float32],
     references: References,
+    owner: NDArray[np.integer],
     noises: tuple[NoiseEstimate, NoiseEstimate],
     detector_shape: tuple[int, int],
 ) -> Row:
@@ -224,6 +232,8 @@ def weight_differences(
         All pixels, and binned.
     references
         Of all pixels; they are binned for the binned patterns.
+    owner : (r,) int
+        Grain of each reference.
     noises
         Of both.
     detector_shape
@@ -233,8 +243,9 @@ def weight_differences(
     -------
     dict
         ``weights``, (m,) float32: absolute differences, of the pairs of a point and a reference in which either weight
-        is above zero; all other pairs agree, and with a dozen references they are most. ``active``: the number of
-        references that take part, exact and binned; ``same_active``, whether they are the same.
+        is above zero; all other pairs agree, and with a dozen references they are most. ``grain_weights``: the same
+        for the sums over the references of one grain, as several clusters in a grain leave it open which of their
+        references carries the weight. ``same_active``: whether the same references take part.
     """
     binned, _ = bin_patterns(references.pattern, detector_shape)
     ratio = noises[1].variance / noises[0].variance if noises[0].variance > 0 else 1.0
@@ -250,11 +261,29 @@ def weight_differences(
         )
         for patterns, reference, scale, noise in pairs
     )
+    belongs = (owner[:, None] == np.unique(owner)).astype(np.float32)
     return {
-        "weights": np.abs(exact.weight - other.weight)[(exact.weight > 0) | (other.weight > 0)],
-        "active": [int(exact.active.sum()), int(other.active.sum())],
+        "weights": _differences(exact.weight, other.weight),
+        "grain_weights": _differences(exact.weight @ belongs, other.weight @ belongs),
         "same_active": bool(np.array_equal(exact.active, other.active)),
     }
+
+
+def _differences(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.abs(first - second)[(first > 0) | (second > 0)]
+
+
+def main_grains(label: NDArray[np.integer], truth: NDArray[np.integer]) -> NDArray[np.intp]:
+    """The grain that holds most points of each cluster, (K,), as its place among the grains that there are.
+
+    Parameters
+    ----------
+    label, truth : (n,) int
+        Clusters 0 to K - 1, and grains.
+    """
+    names, grain = np.unique(truth, return_inverse=True)
+    counts = np.bincount(label * len(names) + grain, minlength=(int(label.max()) + 1) * len(names))
+    return counts.reshape(-1, len(names)).argmax(axis=1)
 
 
 def _summary(members: list[Row]) -> Row:
@@ -277,14 +306,13 @@ def _summary(members: list[Row]) -> Row:
         "above_edge": [float(np.mean([row["above_edge"][side] for row in members])) for side in (0, 1)],
     }
     if "weights" in members[0]:
-        found |= _weight_summary(members, "weight")
-        found |= _weight_summary([row for row in members if row["same_active"]], "kept_weight")
+        found |= _weight_summary(members, "weight") | _weight_summary(members, "grain_weight")
         found["same_active"] = float(np.mean([row["same_active"] for row in members]))
     return found
 
 
 def _weight_summary(members: list[Row], name: str) -> Row:
-    differences = np.concatenate([np.empty(0), *(row["weights"] for row in members)])
+    differences = np.concatenate([np.empty(0), *(row[f"{name}s"] for row in members)])
     if not differences.size:
         return {}
     median, high = np.quantile(differences, (0.5, 0.99))

@@ -25,11 +25,9 @@ TILING, ROIS = 4, 6
 @pytest.fixture(scope="module")
 def twin() -> Twin:
     """Pure points of even intensity: where a beam mixes or gains differ, clusters cut what has no gaps anywhere."""
-    changes = {"detector_height_px": DETECTOR_PX, "detector_width_px": DETECTOR_PX, "gain_spread": 0.0}
-    beam = {"beam_fwhm_x_um": 0.0, "beam_fwhm_y_um": 0.0}
+    changes = {"detector_height_px": DETECTOR_PX, "detector_width_px": DETECTOR_PX, **routes.PATTERNS["even"]}
     diameter = SIDE * (4 / np.pi / GRAINS) ** 0.5
-    settings = {**changes, **beam, **routes.DETECTORS["blurred"]}
-    return simulate(twin_settings((SIDE, SIDE), diameter, routes.NOISE_NU, 0, **settings))
+    return simulate(twin_settings((SIDE, SIDE), diameter, routes.NOISE_NU, 0, **changes))
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +50,10 @@ def test_components_and_clusters_are_the_exact_ones(rows: dict[str, list[Row]], 
 
 
 def test_weights_of_binned_patterns_are_those_of_all_pixels(rows: dict[str, list[Row]]) -> None:
-    differences = np.concatenate([row["weights"] for row in rows[routes.BINNED]])
-    assert 0 < np.median(differences) <= 0.01
-    assert np.quantile(differences, 0.99) <= 0.05
+    for name in ("weights", "grain_weights"):
+        differences = np.concatenate([row[name] for row in rows[routes.BINNED]])
+        assert 0 < np.median(differences) <= 0.01
+        assert np.quantile(differences, 0.99) <= 0.05
 
 
 def test_the_product_would_bin_these_patterns(twin: Twin) -> None:
@@ -111,3 +110,8 @@ def test_rois_that_differ_are_listed() -> None:
     assert differing([{**row, "differing": []}]).startswith("No ROI differs")
     text = differing([{**row, "differing": [[3, 7, 8, 10, 10, 0.914]]}])
     assert "sharp, 50 grains, 4×4, binned, seed 0: 3 (knee 7 → 8, K 10 → 10, 0.91)." in text
+
+
+def test_a_reference_belongs_to_the_grain_of_most_of_its_cluster() -> None:
+    label, truth = np.array([0, 0, 0, 1, 1, 2]), np.array([7, 7, 4, 4, 9, 9])
+    np.testing.assert_array_equal(routes.main_grains(label, truth), [1, 0, 2])
