@@ -12,7 +12,7 @@ help:
 	@echo "make test      style, types and the whole test suite"
 	@echo "make test-system  tests with a real browser; installs Debian's chromium"
 	@echo "make accuracy  tables of accuracy on twins with known truth (hours; see docs/accuracy.md)"
-	@echo "make findings  does the length scale follow the grains? 180 twins (hours; see docs/findings.md)"
+	@echo "make findings  length scale, recommended tiling and fast routes, on twins (hours; see docs/findings.md)"
 	@echo "make bench     speed beside kikuchipy, scikit-learn and torch (two or three hours; see docs/performance.md)"
 	@echo "make clean     remove the virtual environment"
 
@@ -52,7 +52,7 @@ accuracy: $(READY)
 	$(BIN)/python -m benchmarks.accuracy
 
 findings: $(READY)
-	$(BIN)/python -m benchmarks.accuracy --only length_scale --results docs/findings --document docs/findings.md
+	$(BIN)/python -m benchmarks.accuracy --only length_scale,best_tiling,routes --results docs/findings --document docs/findings.md
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.speed --document docs/performance.md

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.accuracy import boundaries, length_scale, regions, weights
+from benchmarks.accuracy import best_tiling, boundaries, length_scale, regions, routes, weights
 from benchmarks.accuracy.results import Case, Row
 
 
@@ -43,7 +43,11 @@ EXPERIMENTS = {
         Experiment("weights", weights.weight_parameters, weights.measure_weights),
         Experiment("anomalies", weights.anomaly_parameters, weights.measure_anomalies),
         Experiment("length_scale", length_scale.parameters, length_scale.measure),
+        Experiment("best_tiling", best_tiling.parameters, best_tiling.measure),
+        Experiment("routes", routes.parameters, routes.measure),
     )
 }
-#: What `make accuracy` runs; the length scale takes hours and has a page of its own (`make findings`).
-ROUTINE = tuple(name for name in EXPERIMENTS if name != "length_scale")
+#: What `make findings` runs: it takes hours and has a page of its own.
+FINDINGS = ("length_scale", "best_tiling", "routes")
+#: What `make accuracy` runs.
+ROUTINE = tuple(name for name in EXPERIMENTS if name not in FINDINGS)

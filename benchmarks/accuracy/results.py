@@ -6,7 +6,7 @@ import ast
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import Any
 
 #: Modules of the bench that measure; the others arrange and print.
 MEASURING_MODULES = ("boundaries", "edges", "lane", "length_scale", "metrics", "regions", "rivals", "twins", "weights")
+#: Modules that only one experiment measures with: a change to them is nothing to the results of the others.
+OWN_MODULES = {"best_tiling": ("best_tiling",), "routes": ("routes", "twin_patterns")}
 #: Rooms of the package whose modules decide what is measured.
 MEASURED_ROOMS = ("methods", "simulation")
 
@@ -43,20 +45,20 @@ class Case:
 
 
 @lru_cache
-def code_version() -> str:
-    """Hash of what a measurement depends on: the statements of the bench and of all methods that it imports."""
+def code_version(experiment: str) -> str:
+    """Hash of what an experiment depends on: the statements of the bench and of all methods that it imports."""
     total = hashlib.sha256()
-    for file in sorted(_measured_files()):
+    for file in sorted(_measured_files((*MEASURING_MODULES, *OWN_MODULES.get(experiment, ())))):
         total.update(file.name.encode() + b"\0" + _statements(file).encode())
     return total.hexdigest()[:12]
 
 
-def _measured_files() -> set[Path]:
-    """Measuring modules of the bench and, of the measured rooms, what they import, directly or not."""
+def _measured_files(modules: Sequence[str]) -> set[Path]:
+    """These modules of the bench and, of the measured rooms, what they import, directly or not."""
     import microstructure_assets
 
     package = Path(microstructure_assets.__file__).parent
-    waiting = [Path(__file__).with_name(f"{module}.py") for module in MEASURING_MODULES]
+    waiting = [Path(__file__).with_name(f"{module}.py") for module in modules]
     found: set[Path] = set()
     while waiting:
         file = waiting.pop()
@@ -127,7 +129,7 @@ class Results:
                     line = json.loads(text)
                 except json.JSONDecodeError:
                     continue
-                if self.any_code or line["code"] == code_version():
+                if self.any_code or line["code"] == code_version(experiment):
                     kept[Case(line["experiment"], line["parameters"], line["seed"]).key] = line
         return list(kept.values())
 
@@ -142,7 +144,7 @@ class Results:
             "experiment": case.experiment,
             "parameters": case.parameters,
             "seed": case.seed,
-            "code": code_version(),
+            "code": code_version(case.experiment),
             "seconds": round(seconds, 1),
             "rows": rows,
         }
@@ -166,12 +168,12 @@ class Results:
             Whether every figure agreed to a millionth. Each line keeps how many cases stood for it (``confirmed_by``).
         """
         every = Results(self.folder, any_code=True).lines(experiment)
-        other = [line for line in every if line["code"] != code_version()]
+        other = [line for line in every if line["code"] != code_version(experiment)]
         for line in other[:: max(1, len(other) // max(1, sample))][:sample]:
             if not _agree(line["rows"], rerun(line["parameters"], line["seed"])):
                 return False
         for line in other:
-            line.update(code=code_version(), confirmed_by=min(sample, len(other)))
+            line.update(code=code_version(experiment), confirmed_by=min(sample, len(other)))
         path = self.folder / f"{experiment}.jsonl"
         draft = path.with_suffix(".draft")
         draft.write_text("".join(json.dumps(line) + "\n" for line in every), encoding="utf-8")

@@ -5,55 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.accuracy import length_scale
+from benchmarks.accuracy.columns import Column, Table
+from benchmarks.accuracy.findings import FINDINGS, differing
 from benchmarks.accuracy.results import Results, Row, code_version
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column that is measured.
-
-    Attributes
-    ----------
-    key : str
-        Of the rows.
-    title : str
-    digits : int
-    goal : callable
-        Bounds (least, most) that a row is held against, or nothing where none applies.
-    """
-
-    key: str
-    title: str
-    digits: int = 3
-    goal: Callable[[Row], tuple[float, float] | None] = lambda row: None
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of an experiment.
-
-    Attributes
-    ----------
-    experiment, title : str
-    groups : sequence of (key, title)
-        Columns that name a row; rows alike in them are seeds of one another.
-    columns : sequence of Column
-    keep : callable
-        Rows that belong to it.
-    """
-
-    experiment: str
-    title: str
-    groups: Sequence[tuple[str, str]]
-    columns: Sequence[Column]
-    keep: Callable[[Row], bool] = lambda row: True
 
 
 def _goal_regions(least: float) -> Callable[[Row], tuple[float, float] | None]:
@@ -198,13 +158,15 @@ def all_tables(results: Results, *, quick: bool) -> dict[str, str]:
     """Every table that there are results for, as Markdown."""
     found = {
         name: render(table, rows, results, quick=quick)
-        for name, table in TABLES.items()
+        for name, table in (TABLES | FINDINGS).items()
         if (rows := [row for row in results.rows(table.experiment) if table.keep(row)])
     }
     if rows := results.rows("length_scale"):
         heading = _heading(rows, results, "length_scale", quick)
         title = "### ROI length of the largest mean NMI over the mean grain diameter"
         found["length_scale"] = f"{title}\n\n{heading}\n\n{length_scale.table(rows)}"
+    if rows := results.rows("routes"):
+        found["routes"] += f"\n\n{differing(rows)}"
     return found
 
 
@@ -239,7 +201,7 @@ def _heading(rows: list[Row], results: Results, experiment: str, quick: bool) ->
         text += " Quick run: few twins, noises and tilings."
     if len(codes) > 1:
         text += f" Measured with {len(codes)} versions of the code."
-    elif codes != [code_version()]:
+    elif codes != [code_version(experiment)]:
         text += " Measured with an earlier version of the code."
     return text
 

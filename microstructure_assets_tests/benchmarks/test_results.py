@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.accuracy import results as results_module
-from benchmarks.accuracy.experiments import EXPERIMENTS, ROUTINE
+from benchmarks.accuracy.experiments import EXPERIMENTS, FINDINGS, ROUTINE
+from benchmarks.accuracy.findings import FINDINGS as FINDINGS_TABLES
 from benchmarks.accuracy.results import Case, Results
 from benchmarks.accuracy.tables import TABLES, all_tables, write_document
 
@@ -36,7 +37,7 @@ def test_a_case_is_found_again_whatever_the_order_of_its_parameters(tmp_path: Pa
 
 def test_results_of_other_code_count_only_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Results(tmp_path).append(CASE, [ROW], 1.0)
-    monkeypatch.setattr(results_module, "code_version", lambda: "another")
+    monkeypatch.setattr(results_module, "code_version", lambda experiment: "another")
     assert Results(tmp_path).present("regions") == set()
     assert Results(tmp_path, any_code=True).present("regions") == {CASE.key}
 
@@ -63,10 +64,10 @@ def test_document_takes_tables_between_its_markers(tmp_path: Path) -> None:
         write_document(page, {"weights": "new"})
 
 
-def test_the_page_has_a_place_for_every_table() -> None:
-    page = Path(__file__).parents[2] / "docs" / "accuracy.md"
-    text = page.read_text(encoding="utf-8")
-    assert all(f"<!-- table: {name} -->" in text for name in TABLES)
+@pytest.mark.parametrize(("page", "names"), [("accuracy.md", (*TABLES,)), ("findings.md", FINDINGS)])
+def test_the_page_has_a_place_for_every_table(page: str, names: tuple[str, ...]) -> None:
+    text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+    assert [name for name in names if f"<!-- table: {name} -->" not in text] == []
 
 
 @pytest.mark.parametrize("quick", [True, False])
@@ -75,7 +76,8 @@ def test_cases_differ_and_every_seed_comes_with_all_twins(quick: bool) -> None:
         cases = experiment.cases(2, quick)
         assert len({case.key for case in cases}) == len(cases) > 0
         assert [case.seed for case in cases] == sorted(case.seed for case in cases)
-    assert {table.experiment for table in TABLES.values()} == set(ROUTINE) == set(EXPERIMENTS) - {"length_scale"}
+    assert {table.experiment for table in TABLES.values()} == set(ROUTINE)
+    assert {"length_scale", *FINDINGS_TABLES} == set(FINDINGS) == set(EXPERIMENTS) - set(ROUTINE)
 
 
 @pytest.mark.parametrize(("found", "agrees"), [(ROW, True), ({**ROW, "pure": 0.998}, False)])
@@ -85,7 +87,7 @@ def test_results_of_other_code_are_taken_over_where_a_sample_agrees(
     results = Results(tmp_path)
     for seed in range(3):
         results.append(Case("regions", CASE.parameters, seed), [ROW], 1.0)
-    monkeypatch.setattr(results_module, "code_version", lambda: "another")
+    monkeypatch.setattr(results_module, "code_version", lambda experiment: "another")
     measured = []
 
     def rerun(parameters: dict[str, object], seed: int) -> list[dict[str, object]]:
