@@ -18,7 +18,7 @@ from microstructure_assets.assets.settings import scan_settings, tile_settings  
 from microstructure_assets.assets.tiles import tile_lane  # noqa: E402
 from microstructure_assets.automation.sensors import TICK_SECONDS, automation_sensor  # noqa: E402
 from microstructure_assets.jobs import characterize, configure  # noqa: E402
-from microstructure_assets.resources import ComputeResource, HomeResource  # noqa: E402
+from microstructure_assets.resources import HomeResource, environment_compute  # noqa: E402
 
 
 def build_defs(overrides: Mapping[str, Any] | None = None, tick_seconds: int = TICK_SECONDS) -> dg.Definitions:
@@ -37,7 +37,7 @@ def build_defs(overrides: Mapping[str, Any] | None = None, tick_seconds: int = T
         sensors=[automation_sensor(tick_seconds)],
         resources={
             "home": HomeResource(root=""),
-            "compute": ComputeResource(dask="", memory_limit_gib="", device=""),
+            "compute": environment_compute(),
             **(overrides or {}),
         },
         executor=dg.in_process_executor,

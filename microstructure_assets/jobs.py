@@ -9,7 +9,13 @@ from microstructure_assets.assets.making import MakingFailed
 from microstructure_assets.assets.settings import report_settings, settings_versions
 from microstructure_assets.automation.under_way import PROCESS_TAG, this_process
 from microstructure_assets.partitions import scan_partitions, tile_key
-from microstructure_assets.resources import HomeResource, changes_of, settings_form
+from microstructure_assets.resources import (
+    ComputeResource,
+    HomeResource,
+    changes_of,
+    environment_compute,
+    settings_form,
+)
 from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.recipes import Recipes
@@ -39,11 +45,11 @@ def stale_reasons(recipes: Recipes, per: str, artifacts: Sequence[str]) -> dict[
 
 
 @dg.op
-def run_stages(context: dg.OpExecutionContext, home: HomeResource) -> None:
+def run_stages(context: dg.OpExecutionContext, home: HomeResource, compute: ComputeResource) -> None:
     """Run the stages of one scan one after another, each as a child run in this process, but not the current ones."""
     scan, store = context.partition_key, home.store()
     store.sweep()
-    graph = _definitions(home).resolve_implicit_global_asset_job_def()
+    graph = _definitions(home, compute).resolve_implicit_global_asset_job_def()
     for per, artifacts in STAGES:
         recipes = Recipes(store, scan)
         reasons = stale_reasons(recipes, per, artifacts)
@@ -148,7 +154,7 @@ def run_characterize(instance: dg.DagsterInstance, scan: str, log_level: str = "
     JobFailed
         If a step fails.
     """
-    job = _definitions(HomeResource(root="")).get_job_def("characterize")
+    job = _definitions(HomeResource(root=""), environment_compute()).get_job_def("characterize")
     quiet = {"loggers": {"console": {"config": {"log_level": log_level}}}}
     try:
         result = job.execute_in_process(
@@ -162,11 +168,11 @@ def run_characterize(instance: dg.DagsterInstance, scan: str, log_level: str = "
     return frozenset([result.run_id, *stages])
 
 
-def _definitions(home: HomeResource) -> dg.Definitions:
+def _definitions(home: HomeResource, compute: ComputeResource) -> dg.Definitions:
     # The assets that the job runs meet it only there.
     from microstructure_assets.definitions import build_defs
 
-    return build_defs({"home": home})
+    return build_defs({"home": home, "compute": compute})
 
 
 def root_cause(error: BaseException) -> BaseException:

@@ -35,6 +35,11 @@ class MemoryLimit:
     limit_bytes: int = int(DEFAULT_GIB * GIB)
 
     @property
+    def pattern_bytes(self) -> int:
+        """All that patterns may fill."""
+        return max(0, self.limit_bytes - PROGRAM_BYTES)
+
+    @property
     def area_bytes(self) -> int:
         """A ROI's patterns; larger ones go through a file."""
         return self._share(2 / 3)
@@ -50,7 +55,7 @@ class MemoryLimit:
         return self._share(1 / 6)
 
     def _share(self, part: float) -> int:
-        return int(part * max(0, self.limit_bytes - PROGRAM_BYTES))
+        return int(part * self.pattern_bytes)
 
 
 def memory_limit(text: str) -> MemoryLimit:

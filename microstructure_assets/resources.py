@@ -54,6 +54,11 @@ class ComputeResource(dg.ConfigurableResource):
         return compute_at(self.dask or os.environ.get(DASK_VARIABLE, ""), memory, device)
 
 
+def environment_compute() -> ComputeResource:
+    """The place of work that the environment says."""
+    return ComputeResource(dask="", memory_limit_gib="", device="")
+
+
 def settings_form() -> type[dg.Config]:
     """The launchpad form of every setting: one optional text field each, with default, bounds and description.
 

@@ -29,7 +29,8 @@ NOT_WATCHED = {"store", "settings", "progress", "errors"}
 # Pictures are content of pages only.
 NOT_WATCHED_BUT_FOR_PAGES = {"figures"}
 # Libraries that check and steer, but compute nothing.
-NOT_COMPUTING = {"pydantic", "threadpoolctl"}
+# torch computes only where a device is asked for, and devices are no part of a key.
+NOT_COMPUTING = {"pydantic", "threadpoolctl", "torch"}
 FILLERS = {
     artifact: maker.fill
     for module in (patterns, length_scale, tiles, segmentation, reports)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +34,22 @@ class Cluster:
     """A scheduler and its workers, each a process."""
 
     address: str
+    scheduler: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]]
+    start: Callable[[int], subprocess.Popen[bytes]]
 
     def kill_a_worker(self) -> None:
         """As a machine that loses its power."""
         self.workers[0].send_signal(signal.SIGKILL)
         self.workers[0].wait()
+
+    def start_workers(self, count: int, threads: int = 1) -> None:
+        """More workers, of so many threads, and wait until the scheduler knows them."""
+        from distributed import Client
+
+        self.workers += [self.start(threads) for _ in range(count)]
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(len(self.workers), timeout=START_SECONDS)
 
 
 @pytest.fixture
@@ -47,17 +57,19 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A scheduler and two workers of one thread on loopback, without nannies that would start lost ones again."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     place = tmp_path / "scheduler.json"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment, "cwd": tmp_path}
-    dask = [sys.executable, "-m", "dask"]
-    shared = ["--scheduler-file", str(place), "--no-dashboard"]
-    scheduler = subprocess.Popen(
-        [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *shared],
-        **quiet,  # type: ignore[call-overload]
-    )
-    one = ["--scheduler-file", str(place), "--no-dashboard", "--no-nanny", "--nthreads", "1", "--host", "127.0.0.1"]
-    workers = [subprocess.Popen([*dask, "worker", *one], **quiet) for _ in range(2)]  # type: ignore[call-overload]
+    shared = ["--scheduler-file", str(place), "--no-dashboard", "--host", "127.0.0.1"]
+
+    def start(*arguments: str) -> subprocess.Popen[bytes]:
+        nowhere, command = subprocess.DEVNULL, [sys.executable, "-m", "dask", *arguments, *shared]
+        return subprocess.Popen(command, stdout=nowhere, stderr=nowhere, env=environment, cwd=tmp_path)
+
+    def worker(threads: int) -> subprocess.Popen[bytes]:
+        return start("worker", "--no-nanny", "--nthreads", str(threads))
+
+    scheduler = start("scheduler", "--port", "0")
+    workers = [worker(1) for _ in range(2)]
     try:
-        yield Cluster(_address(place), workers)
+        yield Cluster(_address(place), scheduler, workers, worker)
     finally:
         for process in (*workers, scheduler):
             with contextlib.suppress(ProcessLookupError):
@@ -90,7 +102,8 @@ def test_results_come_in_order_though_a_worker_is_killed_and_the_account_says_so
             cluster.kill_a_worker()
         found.append(result)
     assert found == [value**2 for value in range(12)]
-    assert place.account() == (f"on Dask at {cluster.address}, 2 workers, 1 of them lost, their blocks were done again")
+    lost = "1 of them lost on the way, what they had begun was done again"
+    assert place.account() == f"on Dask at {cluster.address}, 2 workers, {lost}"
 
 
 def test_an_error_of_a_block_is_raised_here(cluster: Cluster) -> None:
@@ -103,10 +116,49 @@ def reciprocal(value: int) -> float:
     return 1 / value
 
 
+def test_a_block_that_kills_workers_does_not_take_the_others_with_it(cluster: Cluster) -> None:
+    cluster.start_workers(4)
+    results = DaskCompute(cluster.address).each(deadly, [3, 0, 4])
+    found: list[int | str] = []
+    for result in results:
+        try:
+            found.append(result())
+        except Exception as error:
+            found.append(type(error).__name__)
+    assert found == [3, "KilledWorker", 4]
+
+
+def deadly(value: int) -> int:
+    """Ends the process for zero."""
+    if value == 0:
+        os._exit(1)
+    return value
+
+
+def test_a_scheduler_that_is_lost_on_the_way_is_told(cluster: Cluster) -> None:
+    results = DaskCompute(cluster.address).run(slow_square, range(40))
+    assert next(results) == 0
+    cluster.scheduler.kill()
+    with pytest.raises(ComputeUnavailable, match=r"was lost on the way .* what was finished is kept: start it again"):
+        list(results)
+
+
+def test_a_worker_of_several_threads_is_refused(cluster: Cluster) -> None:
+    cluster.start_workers(1, threads=2)
+    with pytest.raises(ComputeUnavailable, match="has 2 threads, which would share one memory limit; start it with"):
+        list(DaskCompute(cluster.address).run(reciprocal, [1]))
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "CUDA", "cuda:1 "])
+def test_a_device_of_no_known_name_is_refused(name: str) -> None:
+    with pytest.raises(ComputeUnavailable, match=f"MICROSTRUCTURE_DEVICE: found '{name}', expected 'cpu'"):
+        compute_at("", device=name)
+
+
 def test_other_software_on_a_worker_is_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONLY_HERE", "1")
     monkeypatch.setattr(compute, "versions", older)
-    with pytest.raises(ComputeUnavailable, match=r"worker tcp://.* has numba .* \(here 0\.1\); install the same"):
+    with pytest.raises(ComputeUnavailable, match=r"process tcp://.* has numba .* \(here 0\.1\); install the same"):
         list(DaskCompute(cluster.address).run(slow_square, [1]))
 
 
@@ -161,7 +213,7 @@ def test_a_scale_curve_of_a_cluster_that_loses_a_worker_has_the_same_bytes(
     there = lab.store.read("here", "nmi_scale_curve")
     assert killer.killed
     assert here.notes["compute"] == "in one process"
-    assert there.notes["compute"].endswith("2 workers, 1 of them lost, their blocks were done again")
+    assert there.notes["compute"].endswith("2 workers, 1 of them lost on the way, what they had begun was done again")
     first, second = here.table("rois"), there.table("rois")
     for name, values in first.items():
         np.testing.assert_array_equal(values, second[name])
@@ -205,4 +257,7 @@ def test_patterns_travel_as_their_place(lab: Lab, small_twin: Path) -> None:
     patterns = StoredPatterns(lab.store.read("s", "preprocessed_patterns"))
     sent = pickle.dumps(patterns)
     assert len(sent) < 1000
+    away = lab.home.store.rename(lab.home.store.with_name("away"))  # as for a scheduler, which does not see the store
+    assert pickle.dumps(pickle.loads(sent)) == sent
+    away.rename(lab.home.store)
     np.testing.assert_array_equal(pickle.loads(sent).read(0, 3, 2, 9), patterns.read(0, 3, 2, 9))

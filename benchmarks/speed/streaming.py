@@ -74,7 +74,7 @@ def ours(data: Arrays) -> Arrays:
         )
         clock, cpu = time.perf_counter(), time.process_time()
         compute = LocalCompute(MemoryLimit(int(MEMORY_GIB * (1 << 30))))
-        found = preprocess(OpenedScan(scan, AcquisitionSettings(), []), correction, stream, binned, compute)
+        found = preprocess(OpenedScan(scan.path, AcquisitionSettings(), "", scan), correction, stream, binned, compute)
         spent = time.perf_counter() - clock
         used = time.process_time() - cpu
     return {

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -89,7 +90,7 @@ def make_partitions(
             if failed is not None and isinstance(failed.__cause__, TileUnknown):
                 recorder.context.log.info(f"{key}: left alone, {failed.__cause__}")
             elif failed is not None:
-                recorder.context.log.error(str(failed))
+                recorder.context.log.error(str(failed), exc_info=failed.__cause__)
                 failures[key] = failed
     return list(failures.values())
 
@@ -110,18 +111,21 @@ def _batches(store: Store, keys: Sequence[str], makers: Sequence[Maker]) -> Iter
 def _results(
     keys: Sequence[str], work: PartitionWork, place: Compute
 ) -> Iterator[tuple[str, tuple[list[Made], MakingFailed | None]]]:
-    """What came of each partition; where the place itself fails, so do all that it has not done."""
-    done = 0
+    """What came of each partition; where the place itself fails, so do all that it has not begun."""
+    artifacts = [artifact for maker in work.makers for artifact in maker.artifacts if artifact in work.selected]
+    partitions = [split_key(key) for key in keys]
+    left = deque(keys)
     try:
-        for key, result in zip(keys, place.run(work, [split_key(key) for key in keys]), strict=True):
-            done += 1
-            yield key, result
-    except Exception as error:
-        artifacts = [artifact for maker in work.makers for artifact in maker.artifacts if artifact in work.selected]
-        for key in keys[done:]:
-            failed = failure(*split_key(key), artifacts, error)
-            failed.__cause__ = error
-            yield key, ([], failed)
+        for result in place.each(work, partitions):
+            key = left.popleft()
+            try:
+                found = result()
+            except Exception as error:
+                found = [], failure(*split_key(key), artifacts, error)
+            yield key, found
+    except Exception as error:  # of the place itself
+        for key in left:
+            yield key, ([], failure(*split_key(key), artifacts, error))
 
 
 class Recorder:
@@ -176,12 +180,13 @@ class Recorder:
         if outcome.reused and key in self._known[artifact] and known:
             return
         # Events that came while it was made count as seen only where what it was made of still stands.
-        seen = self.latest_event() if self._stands(scan, slot, artifact, upstream) else before
+        latest = self.latest_event()  # before it is looked whether that still stands
+        seen = latest if self._stands(scan, slot, artifact, upstream) else before
         self.context.log_event(
             dg.AssetMaterialization(
                 artifact,
                 partition=key,
-                metadata={"compute": place.account(), **_metadata(outcome, made.seconds)},
+                metadata={**({"compute": place.account()} if slot else {}), **_metadata(outcome, made.seconds)},
                 tags=_tags(outcome, seen),
                 description=outcome.reason,
             )

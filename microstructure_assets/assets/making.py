@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,9 @@ def _with_cause(kind: type[MakingFailed], message: str, cause: BaseException | N
 
 
 def _portable(cause: BaseException | None) -> BaseException | None:
+    """The error with its traceback as a note, since tracebacks do not travel."""
+    if cause is not None and cause.__traceback__ is not None and not getattr(cause, "__notes__", None):
+        cause.add_note("".join(traceback.format_exception(cause)))
     try:
         pickle.loads(pickle.dumps(cause))
     except Exception:  # errors of libraries may take other arguments than they keep
@@ -45,11 +49,13 @@ def _portable(cause: BaseException | None) -> BaseException | None:
 
 
 def failure(scan: str, slot: str | None, artifacts: Sequence[str], error: Exception) -> MakingFailed:
-    """What is raised of an error in making artifacts."""
+    """What is raised of an error in making artifacts, with the error as its cause."""
     place = f"scan {scan}" + (f", tile {slot}" if slot else "")
     refused = isinstance(error, InputError | FileNotFoundError | PermissionError)
     words = str(error) if refused else f"{type(error).__name__}: {error}"
-    return (MakingRefused if refused else MakingFailed)(f"{', '.join(artifacts)} of {place}: {words}")
+    failed = (MakingRefused if refused else MakingFailed)(f"{', '.join(artifacts)} of {place}: {words}")
+    failed.__cause__ = error
+    return failed
 
 
 def together(failures: Sequence[MakingFailed]) -> MakingFailed:

@@ -121,7 +121,9 @@ def fill_patterns(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         if stored
         else (None, None)
     )
-    found = preprocess(OpenedScan(scan, acquisition, states), correction, stream, binned, view.compute)
+    found = preprocess(
+        OpenedScan(scan.path, acquisition, hash_json(states), scan), correction, stream, binned, view.compute
+    )
     for draft in drafts.values():
         draft.notes["compute"] = view.compute.account()
     if stored:

@@ -14,7 +14,7 @@ import numpy as np
 from microstructure_assets import progress
 from microstructure_assets.compute import Compute
 from microstructure_assets.errors import InputError
-from microstructure_assets.memory import MemoryLimit
+from microstructure_assets.memory import GIB, MEMORY_VARIABLE, MemoryLimit
 from microstructure_assets.store.content import hash_json
 from microstructure_assets.store.draft import ArrayStream, RowWriter
 
@@ -34,36 +34,48 @@ class NoPatterns(InputError):
 
 
 class OpenedScan:
-    """A scan's raw files as they were found; another process opens them anew, and refuses others than these.
+    """A scan's raw files as they were found; another process opens them at its first use, and refuses others.
 
     Parameters
     ----------
-    scan : Scan
+    source : Path
     settings : AcquisitionSettings
-        That it was opened with.
-    states : list of tuple
-        Of its files, from `file_states`.
+        That it is opened with.
+    states_hash : str
+        Hash of what `file_states` says of its files.
+    scan : Scan, optional
+        Opened already.
     """
 
-    def __init__(self, scan: Scan, settings: AcquisitionSettings, states: list[tuple[str, int, int]]) -> None:
-        self.scan, self._settings, self._states = scan, settings, states
+    def __init__(self, source: Path, settings: AcquisitionSettings, states_hash: str, scan: Scan | None = None) -> None:
+        self._place, self._scan = (source, settings, states_hash), scan
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """The place, the settings and what tells the files from others."""
-        return _opened, (self.scan.path, self._settings, hash_json(self._states))
+        """The place alone: who only passes it on, as a scheduler, opens nothing."""
+        return OpenedScan, self._place
+
+    @property
+    def scan(self) -> Scan:
+        """The scan.
+
+        Raises
+        ------
+        RawFilesChanged
+            If the files are not those that were found.
+        """
+        return self._scan or _opened(*self._place)
 
 
 @lru_cache(maxsize=2)
-def _opened(source: Path, settings: AcquisitionSettings, states_hash: str) -> OpenedScan:
+def _opened(source: Path, settings: AcquisitionSettings, states_hash: str) -> Scan:
     """The scan in another process; one that works on many bands opens it once."""
     from microstructure_assets.acquisition.formats import open_scan
     from microstructure_assets.acquisition.raw_files import CHANGED, RawFilesChanged, file_states
 
     scan = open_scan(source, settings)
-    states = file_states(scan.files)
-    if hash_json(states) != states_hash:
+    if hash_json(file_states(scan.files)) != states_hash:
         raise RawFilesChanged(f"{source}: a worker found files of other names, sizes or times there; {CHANGED}")
-    return OpenedScan(scan, settings, states)
+    return scan
 
 
 @dataclass(frozen=True)
@@ -215,6 +227,8 @@ def preprocess(
     """
     assert raw.scan.patterns is not None
     rows, columns, *_ = raw.scan.patterns.shape
+    if stream:
+        _require_room(columns * int(np.prod(correction.cropped_shape)), raw.scan, compute.memory)
     shown = _four_places(rows * columns)
     codes, small = (one.writer if one else None for one in (stream, binned))
     work = PreprocessingWork(raw, correction, codes, small, tuple(shown), compute.memory, compute.device)
@@ -236,6 +250,18 @@ def preprocess(
             shown_codes |= found.codes
             bar.update(band[1] - band[0])
     return Preprocessed(maps, *(np.stack([one[place] for place in shown]) for one in (shown_raw, shown_codes)))
+
+
+def _require_room(row_bytes: int, scan: Scan, memory: MemoryLimit) -> None:
+    """Codes are written by whole rows: one is written while the next one is made, and written they are copied once."""
+    needed = 3 * row_bytes
+    if needed > memory.pattern_bytes:
+        gib = (memory.limit_bytes - memory.pattern_bytes + needed) / GIB
+        raise NoPatterns(
+            f"{scan.path}: a row of points has {row_bytes / 1e6:,.0f} MB of codes, of which three must fit into the "
+            f"memory limit of {memory.limit_bytes / GIB:g} GiB; set {MEMORY_VARIABLE} to at least {gib:.1f}, or crop "
+            "more (preprocessing.crop_height_px)"
+        )
 
 
 def _read(scan: Scan, points: np.ndarray) -> np.ndarray:

@@ -165,16 +165,41 @@ class StoredPatterns:
         ``binned_`` for the binned patterns of a large detector.
     """
 
+    _place: tuple[Path, str, str]
+
     def __init__(self, artifact: Artifact, prefix: str = "") -> None:
-        self._artifact, self._prefix = artifact, prefix
-        self._codes = artifact.group[f"{prefix}intensity"]
-        self._gain = artifact.array(f"{prefix}gain")
-        self._offset = artifact.array(f"{prefix}offset")
-        self.pattern_shape: tuple[int, int] = tuple(self._codes.shape[2:])
+        self._artifact: Artifact | None = artifact
+        self._prefix = prefix
+
+    @classmethod
+    def at(cls, folder: Path, content_hash: str, prefix: str) -> StoredPatterns:
+        """Patterns of a place, opened at their first use: who only passes them on, as a scheduler, opens nothing."""
+        patterns = cls.__new__(cls)
+        patterns._artifact, patterns._prefix, patterns._place = None, prefix, (folder, content_hash, prefix)
+        return patterns
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process gets the place, and opens what lies there."""
-        return _opened, (self._artifact.folder, self._prefix)
+        """Another process gets the place."""
+        if self._artifact is None:
+            return StoredPatterns.at, self._place
+        return StoredPatterns.at, (self._artifact.folder, self._artifact.content_hash, self._prefix)
+
+    @cached_property
+    def _arrays(self) -> tuple[Any, np.ndarray, np.ndarray]:
+        """Codes, which are read when asked for, gain and offset."""
+        if self._artifact is None:
+            return _opened(*self._place)
+        return _arrays_of(self._artifact, self._prefix)
+
+    @property
+    def _codes(self) -> Any:
+        return self._arrays[0]
+
+    @property
+    def pattern_shape(self) -> tuple[int, int]:
+        """Height and width of a pattern."""
+        height, width = self._codes.shape[2:]
+        return int(height), int(width)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -190,6 +215,7 @@ class StoredPatterns:
     @cached_property
     def binned(self) -> StoredPatterns:
         """Patterns averaged over blocks of pixels where the detector is large; else these patterns."""
+        assert self._artifact is not None, "asked for where the patterns were opened"
         return StoredPatterns(self._artifact, "binned_") if "binned_intensity" in self._artifact.group else self
 
     def read(self, row_start: int, row_stop: int, column_start: int, column_stop: int) -> np.ndarray:
@@ -197,11 +223,10 @@ class StoredPatterns:
         from microstructure_assets.methods.background import decode
 
         area = slice(row_start, row_stop), slice(column_start, column_stop)
-        codes = np.asarray(self._codes[area])
+        stored, gain, offset = self._arrays
+        codes = np.asarray(stored[area])
         rows, columns = codes.shape[:2]
-        flat = decode(
-            codes.reshape(rows * columns, *self.pattern_shape), self._gain[area].ravel(), self._offset[area].ravel()
-        )
+        flat = decode(codes.reshape(rows * columns, *self.pattern_shape), gain[area].ravel(), offset[area].ravel())
         return flat.reshape(rows, columns, -1)
 
     def read_area(self, area: Rectangle, scratch: Path, memory: MemoryLimit) -> np.ndarray:
@@ -238,13 +263,24 @@ class StoredPatterns:
             yield self.read(start, min(rows, start + step), 0, columns).reshape(-1, pixels)
 
 
+def _arrays_of(artifact: Artifact, prefix: str) -> tuple[Any, np.ndarray, np.ndarray]:
+    return (
+        artifact.group[f"{prefix}intensity"],
+        artifact.array(f"{prefix}gain"),
+        artifact.array(f"{prefix}offset"),
+    )
+
+
 @lru_cache(maxsize=4)
-def _opened(folder: Path, prefix: str) -> StoredPatterns:
-    """Patterns in another process; one that works on many blocks opens them once."""
+def _opened(folder: Path, content_hash: str, prefix: str) -> tuple[Any, np.ndarray, np.ndarray]:
+    """Arrays in another process; one that works on many blocks opens them once."""
     artifact = Artifact.load(folder)
-    if artifact is None:
-        raise ArtifactMissing(f"{folder}: no artifact there; every worker must see the store under this path")
-    return StoredPatterns(artifact, prefix)
+    if artifact is None or artifact.content_hash != content_hash:
+        raise ArtifactMissing(
+            f"{folder}: {'another artifact' if artifact else 'no artifact'} there; every worker must see the store "
+            "under this path"
+        )
+    return _arrays_of(artifact, prefix)
 
 
 def room_for_patterns(shape: tuple[int, int, int], scratch: Path, memory: MemoryLimit) -> np.ndarray:

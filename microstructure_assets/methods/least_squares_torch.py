@@ -7,6 +7,7 @@ References
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 BLOCK_ENTRIES = 1 << 25
 # Exchanges of whole sets that may fail to improve, before single references are exchanged.
 _PATIENCE = 3
+# ROIs are worked on in threads, and the device's memory is one.
+_one_at_a_time = threading.Lock()
 # As in the compiled kernel: what counts as dependent on the others, and as no slope, for a unit diagonal.
 _LEAST_PIVOT = 1e-13
 _LEAST_SLOPE = 1e-13
@@ -62,7 +65,7 @@ def nonnegative_weights(
         return weight, solved
     matrix = torch.from_numpy(gram).to(device)
     step = max(1, BLOCK_ENTRIES // references**2)
-    with torch.inference_mode():
+    with torch.inference_mode(), _one_at_a_time:
         for start in range(0, points, step):
             part = slice(start, start + step)
             right, free = (torch.from_numpy(values[part]).to(device) for values in (projection, allowed))

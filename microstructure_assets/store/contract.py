@@ -38,7 +38,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "weight_boundaries",
         ),
         settings=("preprocessing", "stitching"),
-        code_version="2",
+        code_version="3",
         libraries=NUMERICS,
         variables=(
             Variable("region", YX, "1", "region number from 1; 0 = none"),

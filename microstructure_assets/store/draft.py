@@ -30,6 +30,10 @@ class ContractError(ValueError):
     """What was written is not what the contract promises."""
 
 
+class DraftGone(RuntimeError):
+    """A draft that nobody will finish."""
+
+
 @dataclass(frozen=True)
 class RowWriter:
     """Writes rows of an array of a draft, from any process that sees the store.
@@ -51,7 +55,14 @@ class RowWriter:
         """Write rows ``(m, ...)`` from row `start` on; gives the digests of their slabs, for :meth:`ArrayStream.take`.
 
         The same rows may be written again, as by a worker that takes over from a lost one.
+
+        Raises
+        ------
+        DraftGone
+            If the draft was thrown away meanwhile.
         """
+        if not self.group.is_dir():
+            raise DraftGone(f"{self.group}: not there; what was being made of it has failed or was stopped")
         _opened(self.group, self.name)[start : start + len(block)] = block
         return slab_digests(block)
 
@@ -218,6 +229,8 @@ class Draft:
         dict
             The record with ``content_hash``, ``attributes``, ``notes`` and ``hashes``.
         """
+        for left_behind in self.folder.rglob("*.partial"):  # by a writer that was killed on the way
+            left_behind.unlink()
         for name, (stream, hasher) in self._streams.items():
             if not stream.complete:
                 raise ContractError(f"{self.spec.name}.{name}: fewer rows were written than its shape says")

@@ -61,7 +61,8 @@ class Home:
     def _lock(self, folder: str, name: str, timeout_s: float = -1) -> FileLock:
         path = self.root / "locks" / folder / f"{name}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path, timeout=timeout_s)
+        # A file system without locks is refused: what would stand in for them outlives its owner.
+        return FileLock(path, timeout=timeout_s, fallback_to_soft=False)
 
 
 def project_root() -> Path | None:

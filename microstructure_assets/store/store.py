@@ -205,7 +205,7 @@ class Store:
         origin: Mapping[str, Any],
     ) -> dict[str, Outcome]:
         recipes = plan()
-        taken = {recipe.artifact: self._take(scan, tile, recipe) for recipe in recipes}
+        taken = {recipe.artifact: self._take(scan, tile, recipe, origin) for recipe in recipes}
         outcomes = {name: outcome for name, outcome in taken.items() if outcome is not None}
         absent = [recipe for recipe in recipes if recipe.artifact not in outcomes]
         if absent:
@@ -216,12 +216,14 @@ class Store:
                     outcomes[recipe.artifact] = self._keep(scan, tile, recipe, drafts[recipe.artifact], origin)
         return outcomes
 
-    def _take(self, scan: str, tile: str | None, recipe: Recipe) -> Outcome | None:
+    def _take(self, scan: str, tile: str | None, recipe: Recipe, origin: Mapping[str, Any]) -> Outcome | None:
         kept = Artifact.load(self._place(recipe.artifact, recipe.key))
         if kept is None:
             return None
         head = self.head(scan, recipe.artifact, tile)
         if head and head.key == recipe.key:
+            if origin and kept.record["origin"] == dict(origin):  # made by this run, by a worker that was lost since
+                return Outcome(kept, False, head.reason)
             return Outcome(kept, True, NOTHING_CHANGED)
         reason = f"reused an earlier result: {self._reason(head, recipe)}"
         self._write_head(scan, tile, recipe, kept.content_hash, reason, head)

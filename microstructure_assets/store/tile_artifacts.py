@@ -72,7 +72,7 @@ TILE_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Reference pattern of each cluster, then of grains around the ROI that no cluster stands for.",
         inputs=("preprocessed_patterns", "pca_scores", "gmm_clusters", "anomalies"),
         settings=("references",),
-        code_version="2",
+        code_version="3",
         libraries=NUMERICS,
         variables=(
             Variable("reference", ("roi", "cluster", "dy", "dx"), "intensity", "patterns: clusters, then neighbours"),
