@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from microstructure_assets import compute, progress
-from microstructure_assets.assets.views import StoredPatterns
+from microstructure_assets.assets.stored_patterns import StoredPatterns
 from microstructure_assets.compute import DASK_VARIABLE, ComputeUnavailable, DaskCompute, LocalCompute, compute_at
 from microstructure_assets.resources import open_instance
-from microstructure_assets.store import draft
+from microstructure_assets.store import streams
 from microstructure_assets.store.home import Home, prepare_home
 from microstructure_assets_tests.e2e.conftest import Lab, lab, small_twin
 
@@ -225,7 +225,7 @@ def test_a_scale_curve_of_a_cluster_that_loses_a_worker_has_the_same_bytes(
 def test_a_scan_of_a_cluster_that_loses_a_worker_has_the_same_content(
     tmp_path: Path, small_twin: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    monkeypatch.setattr(draft, "CHUNK_BYTES", 16 * 3600)  # shards of four rows, so bands of four
+    monkeypatch.setattr(streams, "CHUNK_BYTES", 16 * 3600)  # shards of four rows, so bands of four
     killer, found = Killer(cluster, stage), []
     for name in ("here", "there"):
         home = prepare_home(Home(tmp_path / name))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.twins import PURE, twin_settings
 from benchmarks.speed.benchmark import Arrays
-from microstructure_assets.assets.views import StoredPatterns
+from microstructure_assets.assets.stored_patterns import StoredPatterns
 from microstructure_assets.methods.background import BackgroundCorrection, encode
 from microstructure_assets.methods.binning import bin_patterns, binned_shape
 from microstructure_assets.methods.settings import PreprocessingSettings

@@ -12,7 +12,8 @@ from microstructure_assets import progress
 from microstructure_assets.assets.lane import lane
 from microstructure_assets.assets.making import Maker
 from microstructure_assets.assets.scale_work import BandWork
-from microstructure_assets.assets.views import ScanView, StoredPatterns
+from microstructure_assets.assets.stored_patterns import StoredPatterns
+from microstructure_assets.assets.views import ScanView
 from microstructure_assets.assets.writing import add_picture
 from microstructure_assets.store.draft import Draft
 

@@ -24,8 +24,9 @@ from microstructure_assets.assets.preprocessing import (
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.errors import InputError
 from microstructure_assets.store.content import hash_columns, hash_json
-from microstructure_assets.store.draft import ArrayStream, Draft
+from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.recipes import source_fingerprint
+from microstructure_assets.store.streams import ArrayStream
 
 if TYPE_CHECKING:
     from microstructure_assets.acquisition.scan import Scan

@@ -16,7 +16,7 @@ from microstructure_assets.compute import Compute
 from microstructure_assets.errors import InputError
 from microstructure_assets.memory import GIB, MEMORY_VARIABLE, MemoryLimit
 from microstructure_assets.store.content import hash_json
-from microstructure_assets.store.draft import ArrayStream, RowWriter
+from microstructure_assets.store.streams import ArrayStream, RowWriter
 
 if TYPE_CHECKING:
     from microstructure_assets.acquisition.pattern_source import PatternSource

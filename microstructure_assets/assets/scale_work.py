@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from microstructure_assets.assets.views import StoredPatterns, room_for_patterns
+from microstructure_assets.assets.stored_patterns import StoredPatterns, room_for_patterns
 from microstructure_assets.compute import PROCESSOR
 from microstructure_assets.memory import MemoryLimit
 

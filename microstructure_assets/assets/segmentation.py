@@ -11,7 +11,8 @@ import numpy as np
 from microstructure_assets import progress
 from microstructure_assets.assets.lane import lane
 from microstructure_assets.assets.making import Maker
-from microstructure_assets.assets.views import ScanView, StoredPatterns
+from microstructure_assets.assets.stored_patterns import StoredPatterns
+from microstructure_assets.assets.views import ScanView
 from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.tiles import tiling_tiles
 

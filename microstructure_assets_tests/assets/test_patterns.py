@@ -19,7 +19,7 @@ from microstructure_assets.acquisition.scan import Scan
 from microstructure_assets.assets import preprocessing
 from microstructure_assets.assets.making import make
 from microstructure_assets.assets.patterns import MAKERS
-from microstructure_assets.assets.views import StoredPatterns
+from microstructure_assets.assets.stored_patterns import StoredPatterns
 from microstructure_assets.errors import InputError
 from microstructure_assets.memory import MemoryLimit
 from microstructure_assets.methods.settings import PreprocessingSettings

@@ -23,7 +23,7 @@ from microstructure_assets.methods.background import BackgroundCorrection
 from microstructure_assets.methods.settings import PreprocessingSettings
 from microstructure_assets.simulation.settings import TwinSettings
 from microstructure_assets.simulation.twin import make_twin
-from microstructure_assets.store import draft as drafts
+from microstructure_assets.store import streams
 from microstructure_assets.store.content import hash_json
 from microstructure_assets.store.contract import artifact_spec
 from microstructure_assets.store.draft import Draft
@@ -46,14 +46,14 @@ def passed(raw: OpenedScan, folder: Path, limit: MemoryLimit) -> tuple[Draft, pr
     rows, columns, height, width = raw.scan.patterns.shape
     correction = BackgroundCorrection.prepare((height, width), PreprocessingSettings(static_background="none"), None)
     draft = Draft(folder, artifact_spec("preprocessed_patterns"))
-    streams = pattern_streams(draft, (rows, columns, height, width), "twin", folder.parent)
-    return draft, preprocess(raw, correction, *streams, LocalCompute(limit))
+    both = pattern_streams(draft, (rows, columns, height, width), "twin", folder.parent)
+    return draft, preprocess(raw, correction, *both, LocalCompute(limit))
 
 
 def test_what_is_held_at_a_time_follows_the_limit_and_changes_nothing(
     raw: OpenedScan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drafts, "CHUNK_BYTES", 16 * 96 * 96)  # bands of four rows, 1.8 MB of codes
+    monkeypatch.setattr(streams, "CHUNK_BYTES", 16 * 96 * 96)  # bands of four rows, 1.8 MB of codes
     monkeypatch.setattr(pattern_pass, "BLOCK_BYTES", MIB)
     peaks, written = [], []
     for name, pattern_bytes in (("first", 8 * MIB), ("small", 8 * MIB), ("large", 800 * MIB)):

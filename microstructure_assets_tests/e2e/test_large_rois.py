@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from microstructure_assets.assets import views
+from microstructure_assets.assets import stored_patterns
 from microstructure_assets.memory import MemoryLimit
 from microstructure_assets.resources import open_instance
 from microstructure_assets.store.home import Home, prepare_home
@@ -19,7 +19,7 @@ def test_rois_on_disk_give_what_rois_in_memory_give(
     found = []
     for name, area_bytes in (("memory", MemoryLimit().area_bytes), ("disk", 0)):
         monkeypatch.setattr(MemoryLimit, "area_bytes", area_bytes)
-        monkeypatch.setattr(views, "BLOCK_BYTES", 200_000)
+        monkeypatch.setattr(stored_patterns, "BLOCK_BYTES", 200_000)
         own = prepare_home(Home(tmp_path / name))
         with open_instance(own) as instance:
             lab = Lab(own, instance)

@@ -12,8 +12,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from microstructure_assets.assets import views
-from microstructure_assets.assets.views import StoredPatterns
+from microstructure_assets.assets import stored_patterns
+from microstructure_assets.assets.stored_patterns import StoredPatterns
 from microstructure_assets.errors import InputError
 from microstructure_assets.memory import MemoryLimit
 from microstructure_assets.rectangle import Rectangle
@@ -27,7 +27,7 @@ NONE = MemoryLimit(0)
 @pytest.fixture
 def patterns(monkeypatch: pytest.MonkeyPatch) -> StoredPatterns:
     """Patterns of 8 x 9 points with 20 pixels, every rectangle of which counts as too large for the memory."""
-    monkeypatch.setattr(views, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(stored_patterns, "BLOCK_BYTES", 1000)
     draw = np.random.default_rng(0)
     values: dict[str, Any] = {
         "intensity": draw.integers(256, size=(8, 9, 4, 5), dtype=np.uint8),
