@@ -168,7 +168,8 @@ def test_an_error_travels_to_another_process_with_its_cause_or_its_words(store: 
     assert type(there) is MakingRefused
     assert str(there) == str(unknown)
     assert isinstance(there.__cause__, TileUnknown)
-    assert str(pickle.loads(pickle.dumps(odd)).__cause__) == "TwoArguments: ab"
+    # As it is, where a library has taught pickle more of exceptions; else its words.
+    assert str(pickle.loads(pickle.dumps(odd)).__cause__) in ("ab", "TwoArguments: ab")
 
 
 class TwoArguments(Exception):
