@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+from microstructure_assets.methods.parallel import block_bounds, map_blocks
+
+# From here on a product with one vector is worth threads; smaller matrices come many at a time, each in a thread.
+_LARGE = 2500
+_ROWS = 300
 
 
 def leading_eigenvectors(matrix: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -15,7 +23,7 @@ def leading_eigenvectors(matrix: np.ndarray, count: int, seed: int) -> tuple[np.
 
         start = np.random.default_rng(seed).standard_normal(size)
         try:
-            value, vector = eigsh(matrix, count, v0=start)
+            value, vector = eigsh(_operator(matrix) if size >= _LARGE else matrix, count, v0=start)
             order = np.argsort(-value, kind="stable")
             return np.maximum(value[order], 0), vector[:, order]
         except ArpackError:
@@ -24,6 +32,19 @@ def leading_eigenvectors(matrix: np.ndarray, count: int, seed: int) -> tuple[np.
 
     value, vector = eigh(matrix, subset_by_index=(size - count, size - 1), check_finite=False)
     return np.maximum(value[::-1], 0), vector[:, ::-1]
+
+
+def _operator(matrix: np.ndarray) -> Any:
+    """The matrix as something that multiplies, some rows to a thread; the bytes are those of one thread."""
+    from scipy.sparse.linalg import LinearOperator
+
+    bounds = block_bounds(len(matrix), _ROWS)
+
+    def multiply(vector: np.ndarray) -> np.ndarray:
+        flat = vector.ravel()
+        return np.concatenate(map_blocks(lambda bound: matrix[slice(*bound)] @ flat, bounds))
+
+    return LinearOperator(matrix.shape, matvec=multiply, dtype=matrix.dtype)
 
 
 def signed(loading: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import combinations_with_replacement
+
 import numpy as np
 
-from microstructure_assets.methods.parallel import block_bounds, in_waves, single_blas_thread
+from microstructure_assets.methods.parallel import block_bounds, map_blocks, single_blas_thread
+
+# Patterns of one product, and pixels along the side of the tiles that threads work on.
+_POINTS, _TILE_PIXELS = 2048, 600
 
 
 class ScatterMatrix:
@@ -41,14 +47,21 @@ class ScatterMatrix:
             self._shift = block.mean(axis=0, dtype=np.float64).astype(np.float32)
         self.count += len(block)
 
-        def product(bound: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-            centred = block[bound[0] : bound[1]] - self._shift
-            return centred.sum(axis=0, dtype=np.float64), centred.T @ centred
-
         with single_blas_thread():
-            for total, scatter in in_waves(product, block_bounds(len(block), 2048)):
-                self._sum += total
-                self._scatter += scatter
+            for start, stop in block_bounds(len(block), _POINTS):
+                centred = block[start:stop] - self._shift
+                self._sum += centred.sum(axis=0, dtype=np.float64)
+                map_blocks(partial(self._add_tile, centred), self._tiles)
+
+    def _add_tile(self, centred: np.ndarray, tile: tuple[slice, slice]) -> None:
+        rows, columns = tile
+        self._scatter[rows, columns] += centred[:, rows].T @ centred[:, columns]
+
+    @property
+    def _tiles(self) -> list[tuple[slice, slice]]:
+        """Tiles of the matrix on its diagonal and above, which is all of it, as it is symmetric."""
+        sides = [slice(*bound) for bound in block_bounds(len(self._sum), _TILE_PIXELS)]
+        return list(combinations_with_replacement(sides, 2))
 
     @property
     def mean(self) -> np.ndarray:
@@ -58,4 +71,8 @@ class ScatterMatrix:
     def covariance(self) -> np.ndarray:
         """Covariance normalised by n − 1, ``(p, p)`` float64."""
         correction = np.outer(self._sum, self._sum / max(1, self.count))
-        return (self._scatter - correction) / max(1, self.count - 1)
+        covariance: np.ndarray = (self._scatter - correction) / max(1, self.count - 1)
+        for rows, columns in self._tiles:
+            if rows != columns:
+                covariance[columns, rows] = covariance[rows, columns].T
+        return covariance

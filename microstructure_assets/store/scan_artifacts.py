@@ -70,7 +70,7 @@ SCAN_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Principal components of the whole scan's patterns and the energy that they leave out.",
         inputs=("preprocessed_patterns",),
         settings=("subspace",),
-        code_version="2",
+        code_version="3",
         libraries=(*NUMERICS, "scikit-learn"),
         variables=(
             Variable("loading", ("k", "dy", "dx"), "1", "orthonormal components"),
