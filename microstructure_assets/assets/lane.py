@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 
 from microstructure_assets import progress
-from microstructure_assets.assets.making import Made, Maker, MakingFailed, PartitionWork, failure, together
+from microstructure_assets.assets.making import Made, Maker, MakingFailed, PartitionWork, TileGone, failure, together
 from microstructure_assets.automation.conditions import incremental
 from microstructure_assets.compute import Compute, LocalCompute
 from microstructure_assets.figures.render import as_markdown
@@ -87,8 +87,8 @@ def make_partitions(
         for key, (made, failed) in _results(left, work, outer):
             recorder.record(key, made, before, outer)
             bar.update(len(own_makers))
-            if failed is not None and isinstance(failed.__cause__, TileUnknown):
-                recorder.context.log.info(f"{key}: left alone, {failed.__cause__}")
+            if isinstance(failed, TileGone):
+                recorder.context.log.info(f"{key}: left alone, {failed}")
             elif failed is not None:
                 recorder.context.log.error(str(failed), exc_info=failed.__cause__)
                 failures[key] = failed

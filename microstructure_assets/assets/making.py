@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from traceback import format_exception
 from typing import Any
 
 from microstructure_assets.assets.views import ScanView, TileView
@@ -17,35 +16,30 @@ from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.scans import ScanRegistry
 from microstructure_assets.store.store import Outcome, Store
+from microstructure_assets.store.tiles import TileUnknown
 
 
 class MakingFailed(RuntimeError):
     """An artifact could not be made; the message names scan, artifact and tile, the cause is the error itself."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process gets the cause too, as its words where it cannot travel itself."""
-        return _with_cause, (type(self), str(self), _portable(self.__cause__))
+        """Another process gets the cause as its words and traceback: errors of libraries do not all travel."""
+        cause = self.__cause__
+        return _with_cause, (type(self), str(self), None if cause is None else "".join(format_exception(cause)))
 
 
 class MakingRefused(MakingFailed, InputError):
     """An artifact could not be made of what the user gave."""
 
 
-def _with_cause(kind: type[MakingFailed], message: str, cause: BaseException | None) -> MakingFailed:
+class TileGone(MakingRefused):
+    """A tile that the scan's tiling no longer has."""
+
+
+def _with_cause(kind: type[MakingFailed], message: str, cause: str | None) -> MakingFailed:
     failed = kind(message)
-    failed.__cause__ = cause
+    failed.__cause__ = None if cause is None else RuntimeError(cause)
     return failed
-
-
-def _portable(cause: BaseException | None) -> BaseException | None:
-    """The error with its traceback as a note, since tracebacks do not travel."""
-    if cause is not None and cause.__traceback__ is not None and not getattr(cause, "__notes__", None):
-        cause.add_note("".join(traceback.format_exception(cause)))
-    try:
-        pickle.loads(pickle.dumps(cause))
-    except Exception:  # errors of libraries may take other arguments than they keep
-        return RuntimeError(f"{type(cause).__name__}: {cause}")
-    return cause
 
 
 def failure(scan: str, slot: str | None, artifacts: Sequence[str], error: Exception) -> MakingFailed:
@@ -53,7 +47,8 @@ def failure(scan: str, slot: str | None, artifacts: Sequence[str], error: Except
     place = f"scan {scan}" + (f", tile {slot}" if slot else "")
     refused = isinstance(error, InputError | FileNotFoundError | PermissionError)
     words = str(error) if refused else f"{type(error).__name__}: {error}"
-    failed = (MakingRefused if refused else MakingFailed)(f"{', '.join(artifacts)} of {place}: {words}")
+    kind = TileGone if isinstance(error, TileUnknown) else MakingRefused if refused else MakingFailed
+    failed = kind(f"{', '.join(artifacts)} of {place}: {words}")
     failed.__cause__ = error
     return failed
 
