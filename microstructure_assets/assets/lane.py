@@ -119,10 +119,11 @@ def _results(
         for result in place.each(work, partitions):
             key = left.popleft()
             try:
-                found = result()
+                made, report = result()
+                failed = None if report is None else report.failure()
             except Exception as error:
-                found = [], failure(*split_key(key), artifacts, error)
-            yield key, found
+                made, failed = [], failure(*split_key(key), artifacts, error)
+            yield key, (made, failed)
     except Exception as error:  # of the place itself
         for key in left:
             yield key, ([], failure(*split_key(key), artifacts, error))

@@ -22,11 +22,6 @@ from microstructure_assets.store.tiles import TileUnknown
 class MakingFailed(RuntimeError):
     """An artifact could not be made; the message names scan, artifact and tile, the cause is the error itself."""
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Another process gets the cause as its words and traceback: errors of libraries do not all travel."""
-        cause = self.__cause__
-        return _with_cause, (type(self), str(self), None if cause is None else "".join(format_exception(cause)))
-
 
 class MakingRefused(MakingFailed, InputError):
     """An artifact could not be made of what the user gave."""
@@ -36,10 +31,33 @@ class TileGone(MakingRefused):
     """A tile that the scan's tiling no longer has."""
 
 
-def _with_cause(kind: type[MakingFailed], message: str, cause: str | None) -> MakingFailed:
-    failed = kind(message)
-    failed.__cause__ = None if cause is None else RuntimeError(cause)
-    return failed
+@dataclass(frozen=True)
+class FailureReport:
+    """A failure as plain data, since errors of libraries do not all travel to another process.
+
+    Attributes
+    ----------
+    kind : type of MakingFailed
+    message : str
+    cause : str
+        Words and traceback of the cause.
+    """
+
+    kind: type[MakingFailed]
+    message: str
+    cause: str
+
+    @classmethod
+    def of(cls, failed: MakingFailed) -> FailureReport:
+        """The report of a failure that has a cause."""
+        assert failed.__cause__ is not None
+        return cls(type(failed), str(failed), "".join(format_exception(failed.__cause__)))
+
+    def failure(self) -> MakingFailed:
+        """The failure again, with the words of its cause."""
+        failed = self.kind(self.message)
+        failed.__cause__ = RuntimeError(self.cause)
+        return failed
 
 
 def failure(scan: str, slot: str | None, artifacts: Sequence[str], error: Exception) -> MakingFailed:
@@ -146,7 +164,7 @@ class PartitionWork:
     origin: dict[str, Any]
     compute: Compute
 
-    def __call__(self, partition: tuple[str, str | None]) -> tuple[list[Made], MakingFailed | None]:
+    def __call__(self, partition: tuple[str, str | None]) -> tuple[list[Made], FailureReport | None]:
         """What was made of a scan and slot, and the error that ended it."""
         scan, slot = partition
         found: list[Made] = []
@@ -157,7 +175,7 @@ class PartitionWork:
                 upstream = self._upstream(scan, slot, wanted)
                 outcomes = make(self.store, scan, slot, maker, wanted, self.origin, self.compute)
             except MakingFailed as failed:
-                return found, failed
+                return found, FailureReport.of(failed)
             found.append(Made(tuple(outcomes.values()), upstream, time.perf_counter() - started))
         return found, None
 

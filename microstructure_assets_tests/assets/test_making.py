@@ -12,8 +12,18 @@ import numpy as np
 import pytest
 
 from microstructure_assets.assets import writing
-from microstructure_assets.assets.making import Maker, MakingFailed, MakingRefused, TileGone, make, together
+from microstructure_assets.assets.making import (
+    FailureReport,
+    Maker,
+    MakingFailed,
+    MakingRefused,
+    PartitionWork,
+    TileGone,
+    make,
+    together,
+)
 from microstructure_assets.assets.views import NotDeclared, ScanView
+from microstructure_assets.compute import LocalCompute
 from microstructure_assets.errors import InputError
 from microstructure_assets.figures.grid import Grid
 from microstructure_assets.store import contract
@@ -128,9 +138,10 @@ def test_an_error_says_scan_artifact_and_tile_and_keeps_its_cause(store: Store, 
     with pytest.raises(MakingFailed, match=r"pca_scores of scan s, tile r00: .*preprocessed_patterns") as missing:
         make(store, scan, "r00", Maker(("pca_scores",), lambda view, drafts: None), ["pca_scores"], {})
     assert isinstance(missing.value, InputError)
-    with pytest.raises(MakingFailed) as unknown:
+    with pytest.raises(TileGone) as unknown:
         make(store, scan, "t63", Maker(("pca_scores",), lambda view, drafts: None), ["pca_scores"], {})
     assert isinstance(unknown.value.__cause__, TileUnknown)
+    assert type(FailureReport.of(unknown.value).failure()) is TileGone
 
     def fail(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         raise ZeroDivisionError("no points")
@@ -161,21 +172,19 @@ def test_a_stored_picture_does_not_say_whose_it_is(store: Store, monkeypatch: py
     assert [how.get("heading", "") for how in asked] == [""]
 
 
-def test_an_error_travels_to_another_process_with_the_words_of_its_cause(store: Store, scan: str) -> None:
-    with pytest.raises(TileGone) as unknown:
-        make(store, scan, "t63", Maker(("pca_scores",), lambda view, drafts: None), ["pca_scores"], {})
-    there = pickle.loads(pickle.dumps(unknown.value))
-    assert type(there) is TileGone
-    assert str(there) == str(unknown.value)
-
+def test_what_ends_a_partition_travels_with_the_words_of_its_cause(store: Store, scan: str) -> None:
     def fail(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         raise TwoArguments("a", "b")
 
-    with pytest.raises(MakingFailed) as failed:
-        make_tiling(store, fail)
-    told = str(pickle.loads(pickle.dumps(failed.value)).__cause__)
-    assert "TwoArguments: ab" in told
-    assert "in fail" in told
+    maker = Maker(("analysis_tiling",), fail)
+    work = PartitionWork(store, (maker,), frozenset(maker.artifacts), {}, LocalCompute())
+    found, report = pickle.loads(pickle.dumps(work((scan, None))))
+    failed = report.failure()
+    assert found == []
+    assert type(failed) is MakingFailed
+    assert str(failed) == "analysis_tiling of scan s: TwoArguments: ab"
+    assert "TwoArguments: ab" in str(failed.__cause__)
+    assert "in fail" in str(failed.__cause__)
 
 
 class TwoArguments(Exception):
