@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.acquisition.crystal_frames import from_oxford_frame
 from microstructure_assets.acquisition.crystallography import indexing_maps, laue_group, make_phase
 from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.scan import Grid, Indexing, IndexingMaps, LazyMap, Phase, Scan
@@ -74,7 +75,7 @@ def read_cpr(path: Path, settings: AcquisitionSettings, beside: Scan | None) -> 
         ids = np.where(np.isfinite(euler).all(axis=1), ids, 0).astype(np.int32)
         names = record.names or ()
         deviation = column("mad") if "mad" in names else np.full(grid.points, np.nan)
-        return indexing_maps(euler, ids, deviation, grid.shape)
+        return from_oxford_frame(indexing_maps(euler, ids, deviation, grid.shape), phases)
 
     names = record.names or ()
     oriented = phases and all(f"euler{angle}" in names for angle in (1, 2, 3))

@@ -20,6 +20,7 @@ _EDAX_LAUE_GROUPS = {
 }  # fmt: skip
 
 _SMALLEST_CELL_EDGE_ANGSTROM = 1.5
+_SMALLEST_CELL_VOLUME = 1e-6  # squared, of a cell with edges of length 1
 
 
 def laue_group(number: int, file: Path, field: str) -> str:
@@ -62,10 +63,14 @@ def make_phase(
     Raises
     ------
     ScanFormatError
-        If there are not six finite positive numbers, or an angle is not below 180°, or the space group is not 1-230.
+        If there are not six finite positive numbers, an angle is not below 180°, no cell has such angles, or the space
+        group is not 1-230.
     """
     if len(lattice) != 6 or not all(math.isfinite(value) and value > 0 for value in lattice) or max(lattice[3:]) >= 180:
         raise ScanFormatError(file, field, lattice, "a, b, c in Å and alpha, beta, gamma in degrees, all positive")
+    cosines = [math.cos(math.radians(angle)) for angle in lattice[3:]]
+    if 1 + 2 * math.prod(cosines) - sum(part * part for part in cosines) < _SMALLEST_CELL_VOLUME:
+        raise ScanFormatError(file, field, lattice[3:], "alpha, beta and gamma [degrees] that enclose a cell")
     if space_group is not None and not 1 <= space_group <= 230:
         raise ScanFormatError(file, field, space_group, "the number of a space group, from 1 to 230")
     scale = 10.0 if unit_may_be_nm and min(lattice[:3]) < _SMALLEST_CELL_EDGE_ANGSTROM else 1.0

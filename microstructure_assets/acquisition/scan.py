@@ -134,7 +134,8 @@ class IndexingMaps:
     ----------
     quaternion : (rows, columns, 4) ndarray of float64
         Unit quaternions with scalar part first and not negative, orix's convention (sample to crystal, from Bunge's
-        Euler angles), in the sample frame of the vendor. The identity where a point is not indexed.
+        Euler angles), in the sample frame of the vendor and the crystal frame of orix (x along a, z along
+        c*). The identity where a point is not indexed.
     phase_id : (rows, columns) ndarray of int32
         1 + position in `Scan.phases`; 0 where a point is not indexed.
     confidence : (rows, columns) ndarray of float64

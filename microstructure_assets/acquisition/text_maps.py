@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.acquisition.crystal_frames import from_oxford_frame
 from microstructure_assets.acquisition.crystallography import (
     bruker_pattern_centre,
     edax_point_group,
@@ -141,7 +142,8 @@ def read_ctf(path: Path, settings: AcquisitionSettings, beside: Scan | None) -> 
         check_order(path, data[:, 1], data[:, 2], grid)
         phase_id = phase_positions(path, "Phase", data[:, 0], ids)
         confidence = data[:, place["MAD"]] if "MAD" in place else np.full(len(data), np.nan)
-        return indexing_maps(np.deg2rad(data[:, 5:8]), phase_id, confidence, grid.shape)
+        maps = indexing_maps(np.deg2rad(data[:, 5:8]), phase_id, confidence, grid.shape)
+        return maps if emsoft else from_oxford_frame(maps, phases)  # EMsoft keeps its own frame, which is orix's
 
     def read_contrast() -> NDArray[np.float64]:
         return columns.read()[:, place["BC"]].reshape(grid.shape)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.acquisition import vendor_indexing as indexing
+from microstructure_assets.acquisition.crystal_frames import from_oxford_frame
 from microstructure_assets.acquisition.crystallography import bruker_pattern_centre
 from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.grids import resolve_grid
@@ -213,7 +214,8 @@ def _indexing(
     def read() -> Any:
         with open_hdf5(path) as file:
             columns = layout.columns_of_points(Header(path, file[group]), ids, grid.points)
-        return columns.maps(grid.shape, order)
+        maps = columns.maps(grid.shape, order)
+        return from_oxford_frame(maps, phases) if layout.oxford_frame else maps
 
     confidence = layout.confidence_name or indexing.kikuchipy_confidence(header, grid.points) or "none"
     return Indexing(path, grid.shape, confidence, read), phases, ()

@@ -37,6 +37,7 @@ class Layout:
     grid_type: str | None = None
     square_names: tuple[str, ...] = ()
     tilt_in_radians: bool = False
+    oxford_frame: bool = False
 
 
 LAYOUTS = (
@@ -114,6 +115,7 @@ LAYOUTS = (
         phases=indexing.oxford_phases,
         columns_of_points=indexing.oxford_columns,
         tilt_in_radians=True,
+        oxford_frame=True,
     ),
     Layout(
         format_name="Bruker h5",

@@ -1,0 +1,82 @@
+"""Rotations that leave a crystal as it is, by point group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microstructure_assets.errors import InputError
+
+
+class PointGroupUnknown(InputError):
+    """A symbol that is none of the 32 point groups."""
+
+
+@dataclass(frozen=True)
+class PhaseSymmetries:
+    """Symmetry rotations of the phases of a map, for the compiled kernels.
+
+    Attributes
+    ----------
+    operators : ndarray of float64, shape (1 + phases, most operators, 4)
+        Unit quaternions, scalar part first; row 0, for points that are not indexed, is the identity.
+    counts : ndarray of int64, shape (1 + phases,)
+        How many of them are those of the phase.
+    """
+
+    operators: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, point_groups: Sequence[str]) -> PhaseSymmetries:
+        """The symmetries of phases 1, 2, ... of a map by their point groups.
+
+        Raises
+        ------
+        PointGroupUnknown
+            If a symbol is none of the 32 point groups.
+        """
+        every = [np.array([[1.0, 0.0, 0.0, 0.0]]), *(proper_operators(group) for group in point_groups)]
+        operators = np.zeros((len(every), max(len(own) for own in every), 4))
+        for padded, own in zip(operators, every, strict=True):
+            padded[: len(own)] = own
+        return cls(operators, np.array([len(own) for own in every]))
+
+
+def proper_operators(point_group: str) -> NDArray[np.float64]:
+    """Rotations of the Laue group of a point group, since diffraction shows no other symmetry.
+
+    Parameters
+    ----------
+    point_group : str
+        International symbol, as ``m-3m``.
+
+    Returns
+    -------
+    ndarray of float64, shape (operators, 4)
+        Unit quaternions, scalar part first; the identity first.
+
+    Raises
+    ------
+    PointGroupUnknown
+        If the symbol is none of the 32 point groups.
+    """
+    from orix.crystal_map import Phase
+
+    try:
+        group = Phase(point_group=point_group).point_group
+    except ValueError as error:
+        raise _unknown(point_group) from error
+    if group is None:
+        raise _unknown(point_group)
+    return np.ascontiguousarray(group.laue_proper_subgroup.data, dtype=np.float64)
+
+
+def _unknown(point_group: str) -> PointGroupUnknown:
+    return PointGroupUnknown(
+        f"point group {point_group!r}: is none of the 32 point groups; expected an international symbol as m-3m or "
+        "6/mmm; correct the phase in the file"
+    )
