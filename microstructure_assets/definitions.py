@@ -10,6 +10,7 @@ import dagster as dg
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
+from microstructure_assets.assets.crystallography import crystallography_lane  # noqa: E402
 from microstructure_assets.assets.length_scale import length_scale_lane  # noqa: E402
 from microstructure_assets.assets.patterns import scan_lane  # noqa: E402
 from microstructure_assets.assets.reports import report_lane  # noqa: E402
@@ -32,7 +33,16 @@ def build_defs(overrides: Mapping[str, Any] | None = None, tick_seconds: int = T
         Shortest time between two evaluations of the automation conditions [s].
     """
     return dg.Definitions(
-        assets=[scan_settings, tile_settings, scan_lane, length_scale_lane, tile_lane, segmentation_lane, report_lane],
+        assets=[
+            scan_settings,
+            tile_settings,
+            scan_lane,
+            length_scale_lane,
+            tile_lane,
+            segmentation_lane,
+            crystallography_lane,
+            report_lane,
+        ],
         jobs=[characterize, configure],
         sensors=[automation_sensor(tick_seconds)],
         resources={

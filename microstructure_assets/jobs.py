@@ -17,6 +17,7 @@ from microstructure_assets.resources import (
     settings_form,
 )
 from microstructure_assets.store.contract import ARTIFACTS
+from microstructure_assets.store.crystallography_artifacts import CRYSTALLOGRAPHY_ARTIFACTS
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.store import recorded_as
@@ -27,6 +28,7 @@ STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("scan", ("nmi_scale_curve", "analysis_tiling")),
     ("tile", tuple(spec.name for spec in ARTIFACTS if spec.per == "tile")),
     ("scan", ("segmentation_map",)),
+    ("scan", tuple(spec.name for spec in CRYSTALLOGRAPHY_ARTIFACTS)),
     ("scan", ("scan_report",)),
 )
 PARENT_RUN_TAG = "microstructure/parent_run"

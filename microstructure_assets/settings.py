@@ -31,6 +31,7 @@ def settings_groups() -> dict[str, type[Settings]]:
     """Every settings group by its name, in the order in which a scan meets them."""
     from microstructure_assets.acquisition.settings import AcquisitionSettings
     from microstructure_assets.methods import settings as methods
+    from microstructure_assets.methods.crystallography.settings import CrystallographySettings
 
     return {
         "acquisition": AcquisitionSettings,
@@ -46,6 +47,7 @@ def settings_groups() -> dict[str, type[Settings]]:
         "factorization": methods.FactorizationSettings,
         "boundaries": methods.BoundariesSettings,
         "stitching": methods.StitchingSettings,
+        "crystallography": CrystallographySettings,
     }
 
 

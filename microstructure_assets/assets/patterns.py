@@ -21,6 +21,7 @@ from microstructure_assets.assets.preprocessing import (
     preprocess,
     static_background,
 )
+from microstructure_assets.assets.raw_states import STATE, states_of_manifest
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.errors import InputError
 from microstructure_assets.store.content import hash_columns, hash_json
@@ -30,10 +31,6 @@ from microstructure_assets.store.streams import ArrayStream
 
 if TYPE_CHECKING:
     from microstructure_assets.acquisition.scan import Scan
-
-# Sizes and times of the raw files: a note of the manifest, no part of its content, so that files that were only
-# touched or copied change nothing.
-STATE = "raw_files_state"
 
 
 class TooFewPoints(InputError):
@@ -111,7 +108,7 @@ def fill_patterns(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         raise NoPatterns(
             f"{view.scan.source}: holds maps but no patterns; the pattern lane needs the patterns of the scan"
         )
-    states = _states_of_manifest(view, scan)
+    states = states_of_manifest(view, scan)
     rows, columns, height, width = scan.patterns.shape
     settings = view.settings("preprocessing")
     static, origin = static_background(scan, settings)
@@ -132,21 +129,6 @@ def fill_patterns(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     if quality:
         _finish_quality(view, quality, scan, found)
     require_same(states, scan.files)
-
-
-def _states_of_manifest(view: ScanView, scan: Scan) -> list[tuple[str, int, int]]:
-    """States of the raw files, which are those that the manifest was made of."""
-    from microstructure_assets.acquisition.raw_files import CHANGED, RawFilesChanged, file_states
-
-    states, manifest = file_states(scan.files), view.standing("scan_manifest")
-    known = manifest.notes.get(STATE) if manifest else None
-    if known is not None and known != hash_json(states):  # manifests from before this fact was written lack it
-        latest = max(states, key=lambda state: state[2])[0]
-        raise RawFilesChanged(
-            f"{scan.path}: found other sizes or times of its {len(states)} files than when they were hashed (the one "
-            f"changed last: {latest}), expected the same; {CHANGED}"
-        )
-    return states
 
 
 def fill_pattern_subspace(view: ScanView, drafts: Mapping[str, Draft]) -> None:

@@ -9,6 +9,14 @@ from microstructure_assets.figures.anomalies import draw_anomalies
 from microstructure_assets.figures.boundaries import draw_weight_boundaries
 from microstructure_assets.figures.clusters import draw_gmm_clusters
 from microstructure_assets.figures.components import draw_pca_scores
+from microstructure_assets.figures.crystallography import (
+    draw_grain_statistics,
+    draw_grains,
+    draw_ipf_map,
+    draw_kernel_average_misorientation,
+    draw_orientation_map,
+    draw_phase_map,
+)
 from microstructure_assets.figures.inputs import Drawer
 from microstructure_assets.figures.patterns import draw_pattern_subspace, draw_preprocessed_patterns
 from microstructure_assets.figures.quality import draw_pattern_quality
@@ -32,6 +40,12 @@ DRAWERS: Mapping[str, Drawer] = MappingProxyType(
         "cnmf_weights": draw_cnmf_weights,
         "weight_boundaries": draw_weight_boundaries,
         "segmentation_map": draw_segmentation_map,
+        "orientation_map": draw_orientation_map,
+        "phase_map": draw_phase_map,
+        "ipf_map": draw_ipf_map,
+        "kernel_average_misorientation": draw_kernel_average_misorientation,
+        "grains": draw_grains,
+        "grain_statistics": draw_grain_statistics,
     }
 )
 """Artifact name to the function that draws it; `inputs.Drawer` says what all of them take."""

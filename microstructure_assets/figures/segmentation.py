@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from microstructure_assets.figures import raster
-from microstructure_assets.figures.canvas import Box, Canvas, counted, number, words_in_box
+from microstructure_assets.figures.canvas import counted, number
 from microstructure_assets.figures.colours import (
     BLACK,
     INK,
     MISSING,
-    RED,
     touching_colours,
 )
 from microstructure_assets.figures.grid import POINTS, Grid
@@ -34,7 +33,8 @@ from microstructure_assets.figures.layout import (
     map_with_sides,
     title,
 )
-from microstructure_assets.figures.panels import MapPanel, Plot, ratio
+from microstructure_assets.figures.panels import MapPanel, ratio
+from microstructure_assets.figures.sizes import label_sizes, size_histogram
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,7 +90,7 @@ def draw_segmentation_map(
         keys.append(Key("hatch", INK, "not trusted"))
     pixels = panel.borders(pixels, region)
     panel.paint(pixels)
-    sizes = _sizes(region)
+    sizes = label_sizes(region)
     facts = counted(len(sizes), "region")
     facts += ", trust not stated" if trusted is None else f", not trusted {number(100 * doubtful, 2)} %"
     title(canvas, panel.box, "Segmentation", facts, sheet.room)
@@ -99,7 +99,7 @@ def draw_segmentation_map(
     legend(canvas, panel.box.left, panel.box.bottom + 84, keys, sheet.map_box.right + 90)
     if anomaly is not None:
         _anomaly_map(MapPanel(canvas, sheet.sides[0], shape, grid), anomaly, region, sheet.sides[0].width + 18)
-    _size_histogram(canvas, sheet.sides[-1], sizes, grid)
+    size_histogram(canvas, sheet.sides[-1], sizes, grid, "region")
     foot(canvas, sheet.foot, "" if anomaly is not None else "no map of anomalies", heading)
     return canvas.finish()
 
@@ -111,38 +111,3 @@ def _anomaly_map(panel: MapPanel, anomaly: np.ndarray, region: np.ndarray, room:
     pixels = (panel.borders(paper, region, OUTLINE) * (1 - dark) + np.array(BLACK) * dark).astype(np.uint8)
     panel.paint(pixels)
     title(panel.canvas, panel.box, "Anomalies", f"{number(100 * float(anomaly.mean()), 2)} % of points", room)
-
-
-def _sizes(region: np.ndarray) -> np.ndarray:
-    """Points of each region; counting is much faster than sorting while labels are about as many as points."""
-    if int(region.max()) <= 4 * region.size + 1000:
-        counts = np.bincount(np.maximum(region, 0).ravel())[1:]
-        return counts[counts > 0]
-    return np.unique(region[region > 0], return_counts=True)[1]
-
-
-def _size_histogram(canvas: Canvas, box: Box, sizes: np.ndarray, grid: Grid) -> None:
-    """Equivalent circle diameters: share of regions as bars, share of area as a line."""
-    if not len(sizes):
-        title(canvas, box, "Region size")
-        words_in_box(canvas, box, "There is no region to measure.")
-        return
-    diameter = np.sqrt(4 / np.pi * sizes * grid.step_y * grid.step_x)
-    by_area = float(np.average(diameter, weights=sizes))
-    facts = f"mean {number(float(diameter.mean()), 2)} (area {number(by_area, 2)}) {grid.unit}"
-    title(canvas, box, "Region size", facts, box.width + 18)
-    low, high = float(diameter.min()) * 0.9, float(diameter.max()) * 1.1
-    edges = np.linspace(0 if low < high / 4 else low, high, max(5, min(24, int(1.2 * np.sqrt(len(sizes))) + 2)) + 1)
-    regions = np.histogram(diameter, edges)[0] / len(sizes) * 100
-    area = np.histogram(diameter, edges, weights=sizes)[0] / sizes.sum() * 100
-    plot = Plot(canvas, box, (float(edges[0]), float(edges[-1])), (0, float(max(regions.max(), area.max())) * 1.1))
-    plot.bars(edges, regions, "#9dbce0")
-    plot.curve(np.repeat(edges, 2), np.concatenate([[0], np.repeat(area, 2), [0]]), RED, 1.3)
-    plot.axes(f"equivalent diameter ({grid.unit})", "share (%)")
-    legend(
-        canvas,
-        box.left,
-        box.bottom + 84,
-        [Key("fill", "#9dbce0", "of regions"), Key("line", RED, "of area")],
-        box.right + 20,
-    )

@@ -7,6 +7,7 @@ Artifacts of the scan stand in `scan_artifacts`, those of its tiles in `tile_art
 from __future__ import annotations
 
 from microstructure_assets.errors import InputError
+from microstructure_assets.store.crystallography_artifacts import CRYSTALLOGRAPHY_ARTIFACTS
 from microstructure_assets.store.scan_artifacts import SCAN_ARTIFACTS
 from microstructure_assets.store.specs import NUMERICS, YX, ArtifactSpec, Table, Variable
 from microstructure_assets.store.tile_artifacts import TILE_ARTIFACTS
@@ -59,6 +60,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             ),
         ),
     ),
+    *CRYSTALLOGRAPHY_ARTIFACTS,
     ArtifactSpec(
         name="scan_report",
         per="scan",

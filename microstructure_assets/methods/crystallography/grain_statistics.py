@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods.crystallography import statistics_kernels as kernels
-from microstructure_assets.methods.crystallography.boundaries import GrainSides, TwinLaw, twin_deviations
+from microstructure_assets.methods.crystallography.boundaries import GrainSides, twin_deviations
 from microstructure_assets.methods.crystallography.geometry import MapGeometry
 from microstructure_assets.methods.crystallography.grains import GrainMap
 from microstructure_assets.methods.crystallography.symmetry import PhaseSymmetries
+from microstructure_assets.methods.crystallography.twin_laws import TwinLaw
 
 Columns = dict[str, NDArray[np.generic]]
 

@@ -10,13 +10,7 @@ from orix.crystal_map import Phase
 from orix.quaternion import Misorientation, Quaternion
 
 from microstructure_assets.acquisition.formats import open_scan
-from microstructure_assets.methods.crystallography.boundaries import (
-    TwinLaw,
-    TwinLawMalformed,
-    grain_sides,
-    product,
-    twin_deviations,
-)
+from microstructure_assets.methods.crystallography.boundaries import grain_sides, twin_deviations
 from microstructure_assets.methods.crystallography.geometry import MapGeometry
 from microstructure_assets.methods.crystallography.grain_statistics import (
     boundary_lengths,
@@ -27,6 +21,7 @@ from microstructure_assets.methods.crystallography.grain_statistics import (
 from microstructure_assets.methods.crystallography.grains import GrainMap, find_grains
 from microstructure_assets.methods.crystallography.misorientation import edge_misorientations
 from microstructure_assets.methods.crystallography.symmetry import PhaseSymmetries, proper_operators
+from microstructure_assets.methods.crystallography.twin_laws import TwinLaw, TwinLawMalformed, product
 from microstructure_assets_tests.methods.crystallography.making import random_quaternions, rotation, voronoi
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "ebsd_maps"

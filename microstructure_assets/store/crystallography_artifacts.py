@@ -1,0 +1,115 @@
+"""Artifacts of the conventional analysis: orientations, phases, kernel averages and grains of a scan."""
+
+from __future__ import annotations
+
+from microstructure_assets.store.scan_artifacts import READING
+from microstructure_assets.store.specs import KERNELS, NUMERICS, READERS, YX, ArtifactSpec, Table, Variable
+
+
+def _settings(*names: str) -> tuple[str, ...]:
+    return tuple(f"crystallography.{name}" for name in names)
+
+
+#: Columns of `grain_statistics` whose names do not depend on settings.
+GRAIN_COLUMNS = (
+    "grain",
+    "phase",
+    "phase_name",
+    "point_count",
+    "area_um2",
+    "equivalent_diameter_um",
+    "centroid_y_um",
+    "centroid_x_um",
+    "aspect_ratio",
+    "long_axis_deg",
+    "touches_edge",
+    "quaternion_w",
+    "quaternion_x",
+    "quaternion_y",
+    "quaternion_z",
+    "orientation_spread_deg",
+    "kernel_average_deg",
+    "neighbours",
+    "boundary_phase_um",
+    "twin_boundary_um",
+)
+
+CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
+    ArtifactSpec(
+        name="orientation_map",
+        per="scan",
+        form="arrays",
+        title="Crystal orientation of each point and how sure it is; the vendor's indexing.",
+        after=("scan_manifest",),
+        raw_files=True,
+        settings=READING,
+        libraries=READERS,
+        variables=(
+            Variable(
+                "quaternion",
+                ("y", "x", "component"),
+                "1",
+                "sample to crystal, scalar part first; 1 0 0 0 = not indexed",
+            ),
+            Variable("confidence", YX, "1", "as `confidence_name` says; NaN where none is known"),
+        ),
+    ),
+    ArtifactSpec(
+        name="phase_map",
+        per="scan",
+        form="arrays",
+        title="Phase of each point.",
+        after=("scan_manifest",),
+        raw_files=True,
+        settings=READING,
+        libraries=READERS,
+        variables=(Variable("phase", YX, "1", "number of the phase from 1; 0 = not indexed"),),
+        tables=(Table("phases", ("phase", "name", "point_group", "points"), "A row per phase"),),
+    ),
+    ArtifactSpec(
+        name="ipf_map",
+        per="scan",
+        form="arrays",
+        title="Orientations as colours of the inverse pole figure.",
+        inputs=("orientation_map", "phase_map"),
+        settings=_settings("inverse_pole_figure_direction"),
+        libraries=("numpy", "orix"),
+        variables=(Variable("rgb", ("y", "x", "channel"), "1", "red, green, blue; black = not indexed"),),
+    ),
+    ArtifactSpec(
+        name="kernel_average_misorientation",
+        per="scan",
+        form="arrays",
+        title="Mean misorientation of each point to its neighbours.",
+        inputs=("orientation_map", "phase_map"),
+        settings=_settings("kernel_order", "kernel_corners", "kernel_perimeter", "kernel_limit_deg"),
+        libraries=(*KERNELS, "orix"),
+        variables=(Variable("kam_degrees", YX, "degrees", "NaN where not indexed or no neighbour counts"),),
+    ),
+    ArtifactSpec(
+        name="grains",
+        per="scan",
+        form="arrays",
+        title="Grains: connected points whose neighbours differ by less than a threshold.",
+        inputs=("orientation_map", "phase_map"),
+        settings=_settings("grain_threshold_deg", "grain_minimum_points", "grain_fill_points"),
+        libraries=(*KERNELS, "orix"),
+        variables=(
+            Variable("grain", YX, "1", "number of the grain from 1; 0 = none"),
+            Variable("measured", YX, "1", "0 where a point was given to its grain by its neighbours"),
+        ),
+    ),
+    ArtifactSpec(
+        name="grain_statistics",
+        per="scan",
+        form="document",
+        title="Size, shape, orientation, neighbours and boundaries of each grain.",
+        inputs=("orientation_map", "phase_map", "kernel_average_misorientation", "grains"),
+        settings=_settings("grain_threshold_deg", "subgrain_deg", "high_angle_deg", "twin_laws", "twin_tolerance_deg"),
+        libraries=(*NUMERICS, "orix"),
+        tables=(
+            Table("grain_statistics", GRAIN_COLUMNS, "A row per grain"),
+            Table("twin_laws", ("law", "boundary_um", "share", "pairs"), "A row per twin law"),
+        ),
+    ),
+)
