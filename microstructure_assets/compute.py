@@ -31,6 +31,7 @@ DEVICE_VARIABLE = "MICROSTRUCTURE_DEVICE"
 PROCESSOR = "cpu"
 CONNECT_SECONDS = 10
 CLOSE_SECONDS = 2
+ADDRESS = re.compile(r"[a-z]+://\S+:\d+")
 DEVICE_NAME = re.compile(r"cpu|torch-cpu|cuda(:\d+)?")
 #: What is checked to be the same on the workers, beside this package's own code; their processors are not, though BLAS
 #: and numba differ by them.
@@ -208,12 +209,14 @@ def compute_at(address: str, memory: MemoryLimit | None = None, device: str = PR
     Raises
     ------
     ComputeUnavailable
-        If no device can have this name; whether it is there shows where it is used.
+        If no device or scheduler can have this name; whether it is there shows where it is used.
     """
     if not DEVICE_NAME.fullmatch(device):
         raise ComputeUnavailable(
             f"{DEVICE_VARIABLE}: found {device!r}, expected {PROCESSOR!r}, or a graphics processor as 'cuda' or "
             "'cuda:1'"
         )
+    if address and not ADDRESS.fullmatch(address):
+        raise ComputeUnavailable(f"{DASK_VARIABLE}: found {address!r}, expected an address as tcp://host:8786")
     limit = memory or MemoryLimit()
     return DaskCompute(address, limit, device) if address else LocalCompute(limit, device)

@@ -64,7 +64,7 @@ def settings_group(name: str, values: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         detail = error.errors()[0]
         where = ".".join([name, *(str(part) for part in detail["loc"])])
-        raise SettingsError(f"settings {where}: {detail['msg']}") from error
+        raise SettingsError(f"settings {where}: {_words(detail['msg'])}") from error
 
 
 def parse_setting(name: str, value: Any) -> tuple[str, Any]:
@@ -104,4 +104,9 @@ def parse_setting(name: str, value: Any) -> tuple[str, Any]:
         return name, adapter.validate_python(value)
     except ValidationError as error:
         detail = error.errors()[0]
-        raise SettingsError(f"setting {name}: found {value!r}; {detail['msg']}") from error
+        raise SettingsError(f"setting {name}: found {value!r}; {_words(detail['msg'])}") from error
+
+
+def _words(message: str) -> str:
+    """What a validator of ours says, without pydantic's introduction."""
+    return message.removeprefix("Value error, ")

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from microstructure_assets.assets import length_scale, patterns, reports, segmentation, tiles
+from microstructure_assets.assets import crystallography, length_scale, patterns, reports, segmentation, tiles
 from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.specs import ArtifactSpec
 
@@ -33,7 +33,7 @@ NOT_WATCHED_BUT_FOR_PAGES = {"figures"}
 NOT_COMPUTING = {"pydantic", "threadpoolctl", "torch"}
 FILLERS = {
     artifact: maker.fill
-    for module in (patterns, length_scale, tiles, segmentation, reports)
+    for module in (patterns, length_scale, tiles, segmentation, crystallography, reports)
     for maker in module.MAKERS
     for artifact in maker.artifacts
 }

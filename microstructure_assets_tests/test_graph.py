@@ -11,10 +11,16 @@ analysis_tiling        scan      length_scale  nmi_scale_curve scan_manifest sca
 anomalies              scan|tile tiles         gmm_clusters pca_scores tile_settings
 cnmf_weights           scan|tile tiles         pca_scores preprocessed_patterns reference_windows tile_settings
 gmm_clusters           scan|tile tiles         pca_scores tile_settings
+grain_statistics       scan      crystallography grains kernel_average_misorientation orientation_map phase_map scan_settings
+grains                 scan      crystallography orientation_map phase_map scan_settings
+ipf_map                scan      crystallography orientation_map phase_map scan_settings
+kernel_average_misorientation scan      crystallography orientation_map phase_map scan_settings
 nmi_scale_curve        scan      length_scale  preprocessed_patterns scan_settings
+orientation_map        scan      crystallography scan_manifest scan_settings
 pattern_quality        scan      patterns      scan_manifest scan_settings
 pattern_subspace       scan      patterns      preprocessed_patterns scan_settings
 pca_scores             scan|tile tiles         analysis_tiling preprocessed_patterns tile_settings
+phase_map              scan      crystallography scan_manifest scan_settings
 preprocessed_patterns  scan      patterns      scan_manifest scan_settings
 reference_windows      scan|tile tiles         anomalies gmm_clusters pca_scores preprocessed_patterns tile_settings
 scan_manifest          scan      patterns      scan_settings

@@ -11,6 +11,7 @@ from benchmarks.accuracy.length_scale import DETECTOR_PX, DIAMETERS, NOISE_NU, S
 from benchmarks.accuracy.metrics import rand_index
 from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.twins import PURE, twin_settings
+from microstructure_assets.methods.correlation_length import grain_size
 from microstructure_assets.methods.length_scale import length_scale
 from microstructure_assets.methods.roi_agreement import WorkflowSettings
 from microstructure_assets.methods.scale_curve import band_agreements, tiling_bands
@@ -89,7 +90,7 @@ def recommendation(patterns: Preprocessed) -> Recommendation:
     blocks, settings = ArrayPatterns(patterns.array), WorkflowSettings()
     tables = [band_agreements(blocks, band, settings) for n in TILINGS for band in tiling_bands(blocks.shape, n)]
     rois = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    return length_scale(rois, blocks.shape[:2], settings.scale).recommendation
+    return length_scale(rois, blocks.shape[:2], settings.scale, grain_size(blocks).diameter).recommendation
 
 
 def product_tiling(shape: tuple[int, int], advice: Recommendation) -> Tiling:

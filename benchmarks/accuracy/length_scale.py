@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.twins import twin_settings
 from microstructure_assets.methods.background import BackgroundCorrection
+from microstructure_assets.methods.correlation_length import grain_size
 from microstructure_assets.methods.length_scale import length_scale
 from microstructure_assets.methods.roi_agreement import WorkflowSettings
 from microstructure_assets.methods.scale_curve import band_agreements, tiling_bands
@@ -98,9 +99,10 @@ def measure(given: dict[str, Any], seed: int) -> list[Row]:
     workflow = LIMITS[given["limits"]]
     tables = [band_agreements(patterns, band, workflow) for n in TILINGS for band in tiling_bands(patterns.shape, n)]
     rois = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    diameter = grain_size(patterns).diameter
     found: list[Row] = []
     for cap in CLUSTER_CAPS:
-        scale = length_scale(rois, (rows, columns), workflow.scale.model_copy(update={"cluster_cap": cap}))
+        scale = length_scale(rois, (rows, columns), workflow.scale.model_copy(update={"cluster_cap": cap}), diameter)
         chosen = scale.recommendation
         summary, own = scale.summary, scale.summary.k_max == cap
         best = chosen.cap_shift[cap]
@@ -126,7 +128,7 @@ def measure(given: dict[str, Any], seed: int) -> list[Row]:
                 "ratio_area": length / area_mean,
                 "number_mean": number_mean,
                 "area_mean": area_mean,
-                "diameter_from_clusters": scale.grain_diameter_points,
+                "diameter_from_patterns": diameter,
                 "nmi": [round(float(curve[n][0]), 4) for n in TILINGS],
                 "limited": [round(float(curve[n][1]), 4) for n in TILINGS],
                 "clusters": [round(float(mean), 2) for mean in summary.clusters_mean[own]],
@@ -201,7 +203,7 @@ def _fit(diameter: NDArray[np.float64], length: NDArray[np.float64]) -> dict[str
 def table(rows: list[Row]) -> str:
     """The fits as Markdown."""
     heads = (
-        "limits", "K_max", "sizes", "elongation", "twins", "peak / plateau / edge / flat", "set by the cap",
+        "limits", "K_max", "sizes", "elongation", "twins", "peak / plateau / edge / untested", "set by the cap",
         "set by the limits",
         "ROI / number mean", "b, number mean", "ROI / area mean", "b, area mean", "scatter",
     )  # fmt: skip
@@ -213,7 +215,7 @@ def table(rows: list[Row]) -> str:
             fit["sizes"],
             "all" if fit["sizes"] == "all" else f"{fit['elongation']:g}",
             str(fit["twins"]),
-            " / ".join(str(fit["kinds"].get(kind, 0)) for kind in ("peak", "plateau", "edge", "flat")),
+            " / ".join(str(fit["kinds"].get(kind, 0)) for kind in ("peak", "plateau", "edge", "untested")),
             str(fit["set_by_cap"]),
             str(fit["set_by_limits"]),
         ]

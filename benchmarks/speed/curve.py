@@ -16,6 +16,7 @@ from benchmarks.speed.mixtures import SHORTFALL
 from benchmarks.speed.scans import Shape, codes_of, stored, twin_of
 from microstructure_assets.assets.length_scale import rois_of
 from microstructure_assets.assets.scale_work import BandWork
+from microstructure_assets.methods.correlation_length import grain_size
 from microstructure_assets.methods.length_scale import (
     OFFSETS,
     fixed_points_curve,
@@ -50,7 +51,7 @@ def ours(data: Arrays) -> Arrays:
         clock, cpu = [time.perf_counter()], time.process_time()
         table = _agreements(work, [(n, (0.0, 0.0)) for n in tilings])
         clock.append(time.perf_counter())
-        found = length_scale(table, shape[:2], settings.scale)
+        found = length_scale(table, shape[:2], settings.scale, grain_size(work.patterns).diameter)
         fixed_points_curve(table)
         clock.append(time.perf_counter())
         around = tilings_around(found.recommendation, tilings)

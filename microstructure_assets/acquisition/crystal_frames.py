@@ -37,7 +37,7 @@ def from_oxford_frame(maps: IndexingMaps, phases: Sequence[Phase]) -> IndexingMa
 
 def _turn(phase: Phase) -> NDArray[np.float64] | None:
     """Rotation of coordinates from Oxford's frame to orix's; None where the frames are the same."""
-    from scipy.spatial.transform import Rotation
+    from orix.quaternion import Rotation
 
     _, b, c = _axes(phase)
     reciprocal_a = np.cross(b, c)
@@ -45,8 +45,7 @@ def _turn(phase: Phase) -> NDArray[np.float64] | None:
     frame = np.stack([x, np.cross(z, x), z], axis=1)  # Oxford's axes in orix's coordinates
     if np.abs(frame - np.eye(3)).max() < _SAME:
         return None
-    vector = Rotation.from_matrix(frame).as_quat()
-    return np.array([vector[3], *vector[:3]])
+    return np.asarray(Rotation.from_matrix(frame).data, dtype=np.float64).reshape(4)
 
 
 def _axes(phase: Phase) -> NDArray[np.float64]:

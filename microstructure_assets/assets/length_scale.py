@@ -29,6 +29,7 @@ GROUPS = ("components", "knee", "mixture", "anomalies", "references", "factoriza
 
 def fill_nmi_scale_curve(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     """The whole workflow in every ROI of every tiling, and what the agreement says of the length scale."""
+    from microstructure_assets.methods.correlation_length import grain_size
     from microstructure_assets.methods.length_scale import (
         OFFSETS,
         fixed_points_curve,
@@ -47,7 +48,7 @@ def fill_nmi_scale_curve(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         return
     patterns, route = _patterns(view)
     rois = _measure(view, patterns, settings, [(n, (0.0, 0.0)) for n in tilings.n])
-    found = length_scale(rois, view.grid_shape, scale)
+    found = length_scale(rois, view.grid_shape, scale, grain_size(patterns).diameter)
     around = tilings_around(found.recommendation, tilings.n)
     shifted = [rois_of(rois, around)]
     if around:
@@ -59,12 +60,16 @@ def fill_nmi_scale_curve(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     }
     for name, table in tables.items():
         draft.table(name, table)
-    facts = _facts(found, view)
-    draft.document({**facts, **asdict(found.recommendation), "route": route, "limit": tilings.limit})
+    facts = {**_facts(found, view), "route": route, "limit": tilings.limit}
+    draft.document({**facts, **asdict(found.recommendation)})
     draft.attributes.update(facts)
     draft.notes["compute"] = view.compute.account()
     chosen = found.recommendation.n
-    shown = {"k_max": np.asarray([scale.cluster_cap]), "n": np.asarray([np.nan if chosen is None else chosen])}
+    shown = {
+        "k_max": np.asarray([scale.cluster_cap]),
+        "n": np.asarray([np.nan if chosen is None else chosen]),
+        "grain_diameter": np.asarray([found.grain_diameter_points * np.prod(view.steps_um) ** 0.5]),
+    }
     add_picture(draft, shown, tables, view.grid)
 
 
@@ -139,7 +144,8 @@ def _facts(found: LengthScale, view: ScanView) -> dict[str, Any]:
         "set_by_cap": int(chosen.set_by_cap),
         "set_by_limits": int(chosen.set_by_limits),
         "tilings": len(np.unique(found.summary.n)),
-        "grain_diameter_from_clusters_points": diameter if np.isfinite(diameter) else None,
+        "grain_diameter_points": diameter if np.isfinite(diameter) else None,
+        "grain_diameter_um": diameter * (step_y * step_x) ** 0.5 if np.isfinite(diameter) else None,
         "block_side_points": found.block_side_points,
     }
     if n is None:
@@ -152,6 +158,7 @@ def _facts(found: LengthScale, view: ScanView) -> dict[str, Any]:
         "n_high": chosen.n_high,
         "roi_length_points": length,
         "roi_length_um": length * (step_y * step_x) ** 0.5,
+        "roi_over_grain_diameter": length / diameter if np.isfinite(diameter) else None,
         "nmi": float(np.nanmax(found.summary.nmi_mean[_in_force(found, view) & (found.summary.n == n)])),
     }
 
@@ -210,8 +217,10 @@ def fill_analysis_tiling(view: ScanView, drafts: Mapping[str, Draft]) -> None:
 
 
 def _advice(curve: Mapping[str, Any]) -> tuple[int | None, str]:
-    """The tiling that the curve recommends, unless the cap on K made it, and the curve's own words."""
-    return (None if curve["set_by_cap"] else curve["n"]), str(curve["why"])
+    """The tiling that the curve recommends, unless the cap on K made it, and the first of the curve's own words."""
+    if curve["set_by_cap"]:
+        return None, "its length scale is set by the cap on K"
+    return curve["n"], str(curve["why"]).partition(";")[0]
 
 
 MAKERS = (Maker(("nmi_scale_curve",), fill_nmi_scale_curve), Maker(("analysis_tiling",), fill_analysis_tiling))

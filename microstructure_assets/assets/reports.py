@@ -100,7 +100,7 @@ def sections(view: ScanView, facts: Mapping[str, Any]) -> tuple[Section, ...]:
         ),
         Section(
             "Regions of interest",
-            (str(tiling["why"]),),
+            (_sentence(tiling["why"]),),
             _tiling_picture(view),
             "Tiles and named regions over the band contrast",
             _named_regions(view),
@@ -110,9 +110,9 @@ def sections(view: ScanView, facts: Mapping[str, Any]) -> tuple[Section, ...]:
         Section(
             "Length scale",
             (
-                f"{str(facts['length_scale']['why']).capitalize()}.",
+                _sentence(facts["length_scale"]["why"]),
                 *_offsets(view),
-                str(facts["length_scale"]["limit"]),
+                _sentence(facts["length_scale"]["limit"]),
             ),
             view.read("nmi_scale_curve").figure(),
             "Agreement of the clusters of scores and of weights, and the number of clusters, over the tilings",
@@ -131,6 +131,12 @@ def sections(view: ScanView, facts: Mapping[str, Any]) -> tuple[Section, ...]:
         )
     )
     return tuple(parts)
+
+
+def _sentence(words: object) -> str:
+    """Words with a capital in front and a full stop behind."""
+    text = str(words).rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _offsets(view: ScanView) -> tuple[str, ...]:

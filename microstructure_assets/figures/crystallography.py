@@ -8,7 +8,7 @@ import numpy as np
 
 from microstructure_assets.figures import raster
 from microstructure_assets.figures.canvas import Box, Canvas, counted, number, words_in_box
-from microstructure_assets.figures.colours import INK, MISSING, cluster_colours, touching_colours
+from microstructure_assets.figures.colours import INK, MISSING, label_palette, touching_colours
 from microstructure_assets.figures.grid import POINTS, Grid
 from microstructure_assets.figures.inputs import (
     NO_TABLES,
@@ -16,6 +16,7 @@ from microstructure_assets.figures.inputs import (
     Arrays,
     Tables,
     array,
+    columns,
     labels,
     never_raises,
     statement,
@@ -92,8 +93,9 @@ def draw_phase_map(
     sheet = map_with_sides(width_px(width_in), ratio(shape, grid), 0, bar=False, keys=True)
     panel = MapPanel(sheet.canvas, sheet.map_box, shape, grid)
     present = np.unique(phase)
-    colours = cluster_colours(np.maximum(phase - 1, 0))
-    table = np.array([MISSING if value <= 0 else colours[value - 1] for value in present], np.uint8)
+    palette = label_palette(64)
+    table = palette[(present - 1) % len(palette)]
+    table[present <= 0] = MISSING
     panel.paint(table[np.searchsorted(present, panel.sample(phase))])
     title(sheet.canvas, panel.box, "Phases", counted(int((present > 0).sum()), "phase"), sheet.room)
     panel.axes()
@@ -134,13 +136,14 @@ def draw_ipf_map(
     rgb = array(arrays, "rgb", 3)
     if rgb is None or rgb.shape[2] != 3:
         return statement("Inverse pole figure", "There is no map of colours.", heading, width_in)
+    rgb = np.clip(np.nan_to_num(rgb), 0, 255).astype(np.uint8)
     if not rgb.any():
         return statement("Inverse pole figure", "No point is indexed.", heading, width_in)
     shape = (rgb.shape[0], rgb.shape[1])
     keys = [name for name in sorted(arrays) if name.startswith("key_")][:3]
     sheet = map_with_sides(width_px(width_in), ratio(shape, grid), max(1, len(keys)), bar=False, side_gap=SIDE_GAP)
     panel = MapPanel(sheet.canvas, sheet.map_box, shape, grid)
-    panel.paint(panel.sample(rgb).astype(np.uint8))
+    panel.paint(panel.sample(rgb))
     title(sheet.canvas, panel.box, "Inverse pole figure", "black: not indexed", sheet.room)
     panel.axes()
     panel.scale_bar()
@@ -259,20 +262,28 @@ def draw_grain_statistics(
     The sizes as in Fig. 7b of Zhang et al.
     """
     grain = labels(arrays, "grain")
-    table = tables.get("grain_statistics")
+    table = columns(tables, "grain_statistics", ("grain", "orientation_spread_deg"))
     if grain is None or table is None or not len(table["grain"]):
         return statement("Grain statistics", "There is no grain.", heading, width_in)
     shape = (grain.shape[0], grain.shape[1])
     sheet = map_with_sides(width_px(width_in), ratio(shape, grid), 1, bar=True, side_gap=SIDE_GAP, keys=True)
     panel = MapPanel(sheet.canvas, sheet.map_box, shape, grid)
-    spread = np.concatenate([[np.nan], np.asarray(table["orientation_spread_deg"], float)])
-    title(sheet.canvas, panel.box, "Grain orientation spread", counted(len(spread) - 1, "grain"), sheet.room)
-    if panel.values(spread[np.maximum(grain, 0)], "viridis", unit="degrees"):
+    spread = _by_grain(grain, table["grain"], table["orientation_spread_deg"])
+    title(sheet.canvas, panel.box, "Grain orientation spread", counted(len(table["grain"]), "grain"), sheet.room)
+    if panel.values(spread, "viridis", unit="degrees"):
         panel.scale_bar()
     panel.axes()
     size_histogram(sheet.canvas, sheet.sides[0], label_sizes(grain), grid, "grain")
     foot(sheet.canvas, sheet.foot, "colours from the 0.5th to the 99.5th percentile", heading)
     return sheet.canvas.finish()
+
+
+def _by_grain(grain: np.ndarray, number: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """The value of each point's grain; NaN where the table has none."""
+    order = np.argsort(number, kind="stable")
+    place = np.minimum(np.searchsorted(number[order], grain), len(number) - 1)
+    found = order[place]
+    return np.where((number[found] == grain) & (grain > 0), value[found], np.nan)
 
 
 def _histogram(canvas: Canvas, box: Box, values: np.ndarray, name: str, axis: str) -> None:
@@ -284,7 +295,7 @@ def _histogram(canvas: Canvas, box: Box, values: np.ndarray, name: str, axis: st
         return
     title(canvas, box, name, f"median {number(float(np.median(known)), 3)}", box.width + 18)
     low, high = float(known.min()), float(known.max())
-    edges = np.linspace(low, high if high > low else low + 1, 25)
+    edges = np.linspace(low, high if high > low else low + max(1.0, abs(low)), 25)
     share = np.histogram(known, edges)[0] / known.size * 100
     plot = Plot(canvas, box, (float(edges[0]), float(edges[-1])), (0, float(share.max()) * 1.1))
     plot.bars(edges, share, "#9dbce0")

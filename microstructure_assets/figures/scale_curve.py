@@ -41,7 +41,8 @@ OPTIONAL = (
     "limited_fraction",
 )
 PALE_BLUE, SPREAD = "#c9daf0", "#8fb0da"
-CAP_COLOURS = ("#9aa5b1", "#77828e", "#55606b", "#333c45")
+CAP_COLOURS = ("#b4bdc7", "#8b96a2", "#5d6873", "#262d34")
+GRAINS = "#2f8f5b"
 LEFT, RIGHT, TOP, MIDDLE, BOTTOM = 104, 100, 158, 112, 132
 
 Curve = dict[str, Any]
@@ -62,7 +63,7 @@ def draw_nmi_scale_curve(
     ----------
     arrays
         `k_max` (1) optional: the cap in force, else the largest but one of the table. `n` (1) optional: the recommended
-        tiling.
+        tiling. `grain_diameter` (1) optional, in the unit of the grid.
     tables
         `curve`: a row per tiling and cap with the columns of the contract.
 
@@ -75,7 +76,7 @@ def draw_nmi_scale_curve(
     ----------
     .. [1] Q. Zhang, S. Benito, S. Weber, M. Stricker, "Multi-modal data-driven microstructure characterization".
     """
-    given, chosen = per_roi(arrays, "k_max"), per_roi(arrays, "n")
+    given, chosen, diameter = (per_roi(arrays, name) for name in ("k_max", "n", "grain_diameter"))
     table = columns(tables, "curve", NUMERIC, optional=OPTIONAL)
     if table is None or not np.isfinite(table["nmi_mean"]).any():
         words = "No tiling has a ROI with several clusters on both sides."
@@ -91,6 +92,7 @@ def draw_nmi_scale_curve(
     canvas = Canvas(width, lower.bottom + BOTTOM)
     limits = (float(own["n"].min()) - 0.5, float(own["n"].max()) + 0.5)
     _agreement(canvas, upper, limits, curves, cap, own, chosen)
+    of_two_grains = _two_grains(canvas, upper, limits, own, diameter)
     _roi_axis(canvas, upper, limits, own, grid)
     _controls(canvas, lower, limits, own, cap)
     legend(
@@ -99,14 +101,16 @@ def draw_nmi_scale_curve(
         66,
         (
             Key("line", BLUE, f"mean NMI, K_max {cap:.0f}"),
-            Key("fill", PALE_BLUE, "95 % of the mean"),
-            Key("line", SPREAD, "± standard deviation, and largest"),
+            *([Key("fill", PALE_BLUE, "95 % interval")] if np.isfinite(own["nmi_mean_low"]).any() else []),
+            Key("line", SPREAD, "± standard deviation"),
+            Key("dot", SPREAD, "largest"),
         ),
         width - 20,
     )
     others = tuple(Key("line", colour, f"K_max {one:.0f}") for one, colour in _others(curves, cap))
     clusters = Key("line", RED, "mean number of clusters")
-    legend(canvas, LEFT, 96, (clusters, Key("dot", BLUE, f"{FEWEST_ROIS} ROIs or more"), *others), width - 20)
+    grains = (Key("line", GRAINS, "two grain diameters"),) if of_two_grains else ()
+    legend(canvas, LEFT, 96, (clusters, Key("dot", BLUE, f"{FEWEST_ROIS} ROIs or more"), *grains, *others), width - 20)
     foot(canvas, canvas.height - 12, "ROIs with one cluster on either side are not in the means", heading)
     return canvas.finish()
 
@@ -152,6 +156,17 @@ def _agreement(
     plot.axes("tiling n (ROIs along each axis)", "NMI", x_count=10)
 
 
+def _two_grains(canvas: Canvas, box: Box, limits: tuple[float, float], own: Curve, diameter: np.ndarray) -> bool:
+    """A line at the tiling whose ROIs are two grain diameters long, as the paper has the peak; whether it is drawn."""
+    if not diameter.size or not diameter[0] > 0:
+        return False
+    length = np.sqrt(own["roi_height_um"] * own["roi_width_um"])
+    n = float(own["n"][0] * length[0] / (2 * diameter[0]))
+    if limits[0] < n < limits[1]:
+        Plot(canvas, box, limits, (0.0, 1.02)).upright(n, GRAINS, 1.2)
+    return limits[0] < n < limits[1]
+
+
 def _band(plot: Plot, x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> None:
     known = np.isfinite(low) & np.isfinite(high)
     if known.sum() > 1:
@@ -193,7 +208,7 @@ def _controls(canvas: Canvas, box: Box, limits: tuple[float, float], own: Curve,
         ("ami_mean", "#2f8f5b", "adjusted MI"),
         ("nmi_mean_fixed_points", "#8a5fb0", "NMI, equal points"),
         ("single_cluster_fraction", "#c98a1b", "one cluster"),
-        ("limited_fraction", "#b0413e", "limited K"),
+        ("limited_fraction", "#b0413e", "at a limit"),
     )
     plot.curve(own["n"], own["nmi_mean"], FAINT, 1.2)
     keys = []

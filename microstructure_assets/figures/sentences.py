@@ -40,10 +40,16 @@ def _length_scale(facts: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     draws = f" (n = {found['n_low']} to {found['n_high']} in 95 % of the draws)" if found["n_low"] is not None else ""
     length, mean, weighted = found["roi_length_um"], facts["mean_diameter_um"], facts["area_weighted_diameter_um"]
+    not_its_own = {
+        "the cap on K": found["set_by_cap"],
+        "the limits on clusters and components": found["set_by_limits"],
+    }
+    made_by = " and ".join(name for name, made in not_its_own.items() if made)
+    caution = f" This is set by {made_by}, not by the microstructure." if made_by else ""
     return (
         f"The clusters of scores and of weights agree best in {found['n']} × {found['n']} ROIs{draws}: "
         f"{length:.3g} {unit} as √(height × width), {length / mean:.2g} "
-        f"times the mean diameter of the regions and {length / weighted:.2g} times the one weighted by area.",
+        f"times the mean diameter of the regions and {length / weighted:.2g} times the one weighted by area.{caution}",
     )
 
 
@@ -103,6 +109,8 @@ def _distrust_of_tiling(curve: Mapping[str, Any], tiling: Mapping[str, Any]) -> 
         )
     if curve["kind"] == "edge":
         warnings.append("The agreement is largest at the first or last tiling that is eligible: it may rise beyond.")
+    if curve["kind"] == "untested":
+        warnings.append("How sure the length scale is cannot be said: the scan holds too few grains to resample it.")
     if curve["kind"] == "plateau":
         warnings.append(
             f"The length scale is no peak but a plateau of the curve: tilings from {min(curve['alike'])} to "

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from microstructure_assets.errors import InputError
+
 if TYPE_CHECKING:
     import torch
 
@@ -21,6 +23,10 @@ TORCH_ON_PROCESSOR = "torch-cpu"
 _precision_lock = threading.Lock()
 _precision_users = 0
 _precision_before: tuple[str, str] = ("", "")
+
+
+class DeviceUnavailable(InputError, RuntimeError):
+    """A graphics processor that is not there, or that this build of torch cannot use."""
 
 
 def torch_device(name: str) -> torch.device | None:
@@ -41,7 +47,7 @@ def torch_device(name: str) -> torch.device | None:
     ------
     ValueError
         If the name is none of these.
-    RuntimeError
+    DeviceUnavailable
         If torch finds no such graphics processor.
     """
     if name == COMPILED:
@@ -59,7 +65,7 @@ def torch_device(name: str) -> torch.device | None:
         return torch.device("cpu")
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if int(number or 0) >= found:
-        raise RuntimeError(
+        raise DeviceUnavailable(
             f"device: {name!r} was asked for, and torch {torch.__version__} finds {found} graphics processors that it "
             f"can use; set the device to {COMPILED!r}, or install a build of torch for the driver of this machine"
         )

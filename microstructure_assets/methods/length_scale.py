@@ -4,8 +4,6 @@ References
 ----------
 .. [1] Q. Zhang, S. Benito, S. Weber, M. Stricker, "Multi-modal data-driven microstructure characterization",
    section 3.2.2, Fig. 12.
-.. [2] S. N. Chiu, D. Stoyan, W. S. Kendall, J. Mecke, "Stochastic Geometry and its Applications", 3rd ed., Wiley 2013,
-   chapters 9 and 10.
 """
 
 from __future__ import annotations
@@ -21,9 +19,8 @@ from microstructure_assets.methods.scale_resampling import FEWEST_BLOCKS, RoiAgr
 from microstructure_assets.methods.scale_summary import TilingSummary, tiling_summary
 from microstructure_assets.methods.settings import ScaleSettings
 
-#: Sides of the blocks that are resampled, in grain diameters: blocks of three are about independent, and the
-#: estimate of the diameter may be a sixth too small.
-BLOCK_GRAINS = 3.5
+#: Sides of the blocks that are resampled, in grain diameters: such blocks are about independent.
+BLOCK_GRAINS = 3.0
 #: Other places of the grid of ROIs, in ROI sizes along y and x.
 OFFSETS = ((0.5, 0.0), (0.0, 0.5), (0.5, 0.5))
 
@@ -38,7 +35,7 @@ class LengthScale:
         The curve, by cap and tiling.
     recommendation : Recommendation
     grain_diameter_points : float
-        Mean grain diameter as the numbers of clusters have it [points]; NaN where they say nothing.
+        Mean grain diameter from the correlation of patterns [points]; NaN where they are not alike.
     block_side_points : float
         Least side of the blocks that were resampled [points].
     """
@@ -49,7 +46,9 @@ class LengthScale:
     block_side_points: float
 
 
-def length_scale(rois: Table, shape: tuple[int, int], settings: ScaleSettings) -> LengthScale:
+def length_scale(
+    rois: Table, shape: tuple[int, int], settings: ScaleSettings, grain_diameter_points: float
+) -> LengthScale:
     """The scale curve of a scan and the tiling that it recommends.
 
     Parameters
@@ -60,49 +59,21 @@ def length_scale(rois: Table, shape: tuple[int, int], settings: ScaleSettings) -
         Rows and columns of the scan.
     settings
         Cap in force, number and seed of the draws.
+    grain_diameter_points
+        As :func:`~microstructure_assets.methods.correlation_length.grain_size` has it; NaN where unknown.
     """
     agreements = RoiAgreements(**{field.name: rois[field.name] for field in fields(RoiAgreements)})
-    diameter = grain_diameter(rois, shape)
-    side = BLOCK_GRAINS * diameter if np.isfinite(diameter) else _largest_side(shape)
+    known = np.isfinite(grain_diameter_points)
+    side = BLOCK_GRAINS * grain_diameter_points if known else _largest_side(shape)
     draws = resample(agreements, shape, side, draws=settings.resamplings, seed=settings.seed)
     summary = tiling_summary(agreements, draws)
-    return LengthScale(summary, recommend(summary, draws, settings.cluster_cap), diameter, side)
+    return LengthScale(summary, recommend(summary, draws, settings.cluster_cap), grain_diameter_points, side)
 
 
 def _largest_side(shape: tuple[int, int]) -> float:
     """Side of the largest blocks that can be resampled, for a scan of whose grains nothing is known."""
     sides = range(min(shape), 0, -1)
     return float(next((side for side in sides if (shape[0] // side) * (shape[1] // side) >= FEWEST_BLOCKS), 1))
-
-
-def grain_diameter(rois: Table, shape: tuple[int, int]) -> float:
-    """Mean grain diameter from the number of clusters in ROIs of all sizes.
-
-    A square of side L meets K = 1 + (8 / π) x + x² cells of a Poisson-Voronoi tessellation, with x = L / √a and their
-    mean area a (Steiner's formula with the mean perimeter 4 √a [2]_). Caps on K and small numbers of points make K too
-    small and so the diameter too large; the least of all tilings is taken. Oblong ROIs meet more cells than squares of
-    the same area, so that the diameter comes out too small for a scan of 4:1, by about a tenth.
-
-    Parameters
-    ----------
-    rois
-        As `length_scale` takes them.
-    shape
-        Rows and columns of the scan.
-
-    Returns
-    -------
-    float
-        Diameter of the circle of area a [points]; NaN where no tiling has two clusters on average.
-    """
-    largest = rois["k_max"] == rois["k_max"].max()
-    found = []
-    for n in np.unique(rois["n"][largest]):
-        mean = float(np.mean(rois["clusters_scores"][largest & (rois["n"] == n)]))
-        if mean >= 2:
-            relative = (np.sqrt((8 / np.pi) ** 2 + 4 * (mean - 1)) - 8 / np.pi) / 2
-            found.append((shape[0] * shape[1]) ** 0.5 / n / relative * np.sqrt(4 / np.pi))
-    return float(min(found)) if found else float("nan")
 
 
 def tilings_around(recommendation: Recommendation, tilings: tuple[int, ...]) -> tuple[int, ...]:

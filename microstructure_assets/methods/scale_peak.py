@@ -27,7 +27,7 @@ from microstructure_assets.methods.scale_summary import TilingSummary, check_sam
 
 __all__ = ["Recommendation", "RoiAgreements", "TilingDraws", "TilingSummary", "recommend", "resample", "tiling_summary"]
 
-Kind = Literal["peak", "edge", "plateau", "flat", "none"]
+Kind = Literal["peak", "edge", "plateau", "flat", "untested", "none"]
 
 # With fewer, one ROI moves the mean by more than the curve does, and no interval of it holds.
 FEWEST_ROIS = 8
@@ -52,14 +52,14 @@ class Recommendation:
     n_low, n_high : int or None
         95 % interval of the place of the largest mean over the draws, widened by eligible tilings without an interval;
         None if no tiling is eligible or none could be resampled.
-    kind : {"peak", "edge", "plateau", "flat", "none"}
+    kind : {"peak", "edge", "plateau", "flat", "untested", "none"}
     reason : str
         A sentence with figures.
     cap_shift : dict of int to int or None
         Tiling with the largest mean for each cap, None without an eligible one.
     caps_apart : tuple of int
-        Caps whose largest mean lies more than one tiling step from that of the cap in force, and in 95 % of the draws
-        too. None where no tiling is recommended, as the largest means of flat curves lie anywhere.
+        Caps whose largest mean lies more than one tiling step from that of the cap in force, in 95 % of the draws too
+        where there are draws. None where the curve is flat, as the largest means of flat curves lie anywhere.
     set_by_cap : bool
         Whether a larger cap is among them, or, for the largest cap, the next smaller one. That a smaller cap moves the
         peak says that the smaller one is too small.
@@ -134,6 +134,7 @@ def recommend(
     - *edge*: the best is the first or the last eligible tiling; the curve may rise beyond. It is recommended.
     - *plateau*: the tilings next to the best that cannot be told from it reach the first or the last eligible one, or
       none can be told from it although their means differ by more than `flat_range`. The best is recommended.
+    - *untested*: the best could not be resampled, so that nothing is known of its neighbours. It is recommended.
     - *peak*: the curve falls on both sides. The best is recommended.
     - *none*: nothing is eligible.
 
@@ -209,8 +210,12 @@ def _neighbours(alike: np.ndarray, best: int) -> tuple[int, int]:
 
 
 def _kind(curve: _Curve, alike: np.ndarray, flat_range: float) -> Kind:
+    if alike.all() and np.ptp(curve.mean) <= flat_range:
+        return "flat"
+    if not curve.known[curve.best]:
+        return "untested"
     if alike.all():
-        return "flat" if np.ptp(curve.mean) <= flat_range else "plateau"
+        return "plateau"
     if curve.at_edge:
         return "edge"
     first, last = _neighbours(alike, curve.best)
@@ -239,8 +244,9 @@ def _caps_apart(tilings: np.ndarray, curves: Mapping[int, _Curve], k_max: int) -
         steps = np.searchsorted(tilings, own.n[own.best]) - np.searchsorted(tilings, curve.n[curve.best])
         drawn = np.stack([own.peaks(), curve.peaks()])
         places = np.searchsorted(tilings, drawn[:, np.isfinite(drawn).all(axis=0)])
-        apart = np.abs(places[0] - places[1]) > 1
-        if abs(steps) > 1 and apart.size and apart.mean() >= CONFIDENCE:
+        # On a plateau chance alone puts the largest means apart; without draws nothing speaks for chance.
+        surely = not places.size or np.mean(np.abs(places[0] - places[1]) > 1) >= CONFIDENCE
+        if abs(steps) > 1 and surely:
             found.append(cap)
     return tuple(found)
 
@@ -281,15 +287,16 @@ def _head(curve: _Curve, k_max: int, kind: Kind) -> str:
         lowest = f"{curve.mean.min():.3f} at n = {curve.n[np.argmin(curve.mean)]}"
         return f"the curve is flat: {figures} at most, at n = {curve.peak}, and at least {lowest}"
     edge = " at the end of the eligible tilings, so that the curve may rise beyond" if curve.at_edge else ""
-    return f"{kind} at n = {curve.peak}{edge}, with {figures}"
+    name = "largest mean" if kind == "untested" else kind
+    return f"{name} at n = {curve.peak}{edge}, with {figures}"
 
 
 def _told(curve: _Curve, alike: np.ndarray, interval: tuple[int | None, int | None]) -> str:
     """What the draws tell: which tilings are like the best, and where else the largest mean could lie."""
     if not curve.known.any():
         return (
-            f"the ROIs cannot be resampled (blocks that hold any: {curve.block_count.max()}, needed: {FEWEST_BLOCKS}), "
-            "so that no tiling can be told from another"
+            f"the scan is too small to say how sure that is: {_counted(curve.block_count.max())} of three grain "
+            f"diameters with ROIs, and {FEWEST_BLOCKS} are needed"
         )
     first, last = _neighbours(alike, curve.best)
     run = (
@@ -310,6 +317,10 @@ def _caps(cap_shift: dict[int, int | None], k_max: int, apart: tuple[int, ...], 
     if apart:
         return f"{said}; for K_max {_listed(apart)} it is {CAP_SENTENCE}, for K_max {k_max} it is not"
     return f"{said}; none is surely more than one step from that of K_max {k_max}"
+
+
+def _counted(blocks: int) -> str:
+    return f"{blocks} {'block' if blocks == 1 else 'blocks'}"
 
 
 def _listed(caps: Sequence[int]) -> str:

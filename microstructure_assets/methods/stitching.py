@@ -25,6 +25,7 @@ from microstructure_assets.methods.beam_estimates import estimate_beam, estimate
 from microstructure_assets.methods.binning import PatternBlocks
 from microstructure_assets.methods.edge_fits import place_points
 from microstructure_assets.methods.edge_strength import measure_edges
+from microstructure_assets.methods.parallel import single_blas_thread
 from microstructure_assets.methods.region_graph import (
     Pieces,
     Scale,
@@ -77,6 +78,7 @@ class ArrayPatterns:
         return np.asarray(self.array[row_start:row_stop, column_start:column_stop], dtype=np.float32)
 
 
+@single_blas_thread()  # else sums, and with them the last digits, depend on the number of threads
 def stitch(
     patterns: PatternBlocks,
     cluster: np.ndarray,

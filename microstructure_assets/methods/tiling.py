@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from microstructure_assets.errors import InputError
+
 if TYPE_CHECKING:
     from microstructure_assets.methods.settings import TilingSettings
 
 TILES_PER_SIDE = 8
 FEWEST_POINTS = 9
 MOST_ROIS_PER_SIDE = 64
+
+
+class TilingRefused(InputError, ValueError):
+    """More ROIs than the points of the scan allow."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +143,10 @@ def analysis_tiling(
     Raises
     ------
     ValueError
-        If the scan is empty, n exceeds its rows or columns, or a ROI would hold fewer than nine points (one ROI of the
-        whole scan is always allowed).
+        If the scan is empty.
+    TilingRefused
+        If n exceeds its rows or columns, or a ROI would hold fewer than nine points (one ROI of the whole scan is
+        always allowed).
     """
     if rows < 1 or columns < 1:
         raise ValueError(f"rows, columns: found {rows} × {columns} points, expected at least one")
@@ -156,12 +164,12 @@ def analysis_tiling(
         return Tiling(n, tiles(rows, columns, n), reason, "points_per_roi")
     n = settings.n
     if n > min(rows, columns):
-        raise ValueError(
+        raise TilingRefused(
             f"tiling.n: found {n}, but the scan has {rows} rows and {columns} columns of points; "
             f"choose at most {largest}"
         )
     if n > 1 and (rows // n) * (columns // n) < FEWEST_POINTS:
-        raise ValueError(
+        raise TilingRefused(
             f"tiling.n: found {n}, which leaves ROIs of {rows // n} × {columns // n} points in a scan of "
             f"{rows} × {columns}; a ROI needs at least {FEWEST_POINTS} points, choose at most {largest}"
         )

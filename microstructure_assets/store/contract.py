@@ -39,7 +39,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "weight_boundaries",
         ),
         settings=("preprocessing", "stitching"),
-        code_version="3",
+        code_version="4",
         libraries=NUMERICS,
         variables=(
             Variable("region", YX, "1", "region number from 1; 0 = none"),
@@ -81,7 +81,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "weight_boundaries",
             "segmentation_map",
         ),
-        code_version="3",
+        code_version="4",
         libraries=SOFTWARE,
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from microstructure_assets.store.scan_artifacts import READING
-from microstructure_assets.store.specs import KERNELS, NUMERICS, READERS, YX, ArtifactSpec, Table, Variable
+from microstructure_assets.store.specs import KERNELS, READERS, YX, ArtifactSpec, Table, Variable
 
 
 def _settings(*names: str) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Orientations as colours of the inverse pole figure.",
         inputs=("orientation_map", "phase_map"),
         settings=_settings("inverse_pole_figure_direction"),
-        libraries=("numpy", "orix"),
+        libraries=(*KERNELS, "orix"),
         variables=(Variable("rgb", ("y", "x", "channel"), "1", "red, green, blue; black = not indexed"),),
     ),
     ArtifactSpec(
@@ -106,7 +106,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Size, shape, orientation, neighbours and boundaries of each grain.",
         inputs=("orientation_map", "phase_map", "kernel_average_misorientation", "grains"),
         settings=_settings("grain_threshold_deg", "subgrain_deg", "high_angle_deg", "twin_laws", "twin_tolerance_deg"),
-        libraries=(*NUMERICS, "orix"),
+        libraries=(*KERNELS, "orix"),
         tables=(
             Table("grain_statistics", GRAIN_COLUMNS, "A row per grain"),
             Table("twin_laws", ("law", "boundary_um", "share", "pairs"), "A row per twin law"),

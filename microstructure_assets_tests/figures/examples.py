@@ -39,10 +39,27 @@ def scale_curve() -> dict[str, np.ndarray]:
     }
 
 
+def crystallography(label: np.ndarray, random: np.random.Generator) -> dict[str, Artifact]:
+    """Maps of the conventional analysis over labels of grains."""
+    phase = np.where(random.random(label.shape) < 0.05, 0, 1 + label % 2)
+    phases = {"phases": {"phase": np.array([1, 2]), "name": np.array(["Ferrite", "Austenite"], object)}}
+    count = int(label.max()) + 1
+    key = random.integers(0, 255, (70, 80, 3)).astype(np.uint8)
+    table = {"grain": np.arange(1, 1 + count), "orientation_spread_deg": random.random(count)}
+    return {
+        "orientation_map": ({"confidence": random.random(label.shape), "phase": phase}, {}),
+        "phase_map": ({"phase": phase}, phases),
+        "ipf_map": ({"rgb": random.integers(0, 255, (count, 3)).astype(np.uint8)[label], "key_1": key}, phases),
+        "kernel_average_misorientation": ({"kam_degrees": random.random(label.shape)}, {}),
+        "grains": ({"grain": label + 1}, {}),
+        "grain_statistics": ({"grain": label + 1}, {"grain_statistics": table}),
+    }
+
+
 def artifacts(
     height: int = 24, width: int = 30, *, rois: int = 1, clusters: int = 4, seed: int = 0
 ) -> dict[str, Artifact]:
-    """Arrays and tables of all eleven artifacts."""
+    """Arrays and tables of all artifacts that are drawn."""
     random = np.random.default_rng(seed)
     label = cells(height, width, clusters, seed)
     roi = (
@@ -123,6 +140,7 @@ def artifacts(
             {"region": label, "anomaly": tile["anomaly"], "trusted": roi == 0, "boundary": tile["anomaly"]},
             {},
         ),
+        **crystallography(label, random),
     }
     names = ("pca_scores", "gmm_clusters", "anomalies", "reference_windows", "cnmf_weights", "weight_boundaries")
     return scan | dict.fromkeys(names, (tile, tables))

@@ -21,7 +21,8 @@ from microstructure_assets.figures.inputs import windows
 from microstructure_assets.figures.layout import map_with_sides
 from microstructure_assets.figures.panels import MapPanel
 from microstructure_assets.figures.render import png
-from microstructure_assets.figures.segmentation import SIDE_GAP, _sizes, draw_segmentation_map
+from microstructure_assets.figures.segmentation import SIDE_GAP, draw_segmentation_map
+from microstructure_assets.figures.sizes import label_sizes
 
 GRID = Grid(0.05, 0.05)
 
@@ -204,7 +205,7 @@ def test_far_points_do_not_crush_the_law() -> None:
 def test_sizes_of_regions(seed: int, largest: int) -> None:
     region = np.random.default_rng(seed).integers(-1, largest, (13, 7)) * (1 + seed % 3 * 10**7)
     expected = np.unique(region[region > 0], return_counts=True)[1]
-    np.testing.assert_array_equal(np.sort(_sizes(region)), np.sort(expected))
+    np.testing.assert_array_equal(np.sort(label_sizes(region)), np.sort(expected))
 
 
 def test_the_chosen_number_of_clusters_stands_at_one_place_in_all_criteria() -> None:

@@ -7,7 +7,6 @@ from microstructure_assets.methods.length_scale import (
     OFFSETS,
     _largest_side,
     fixed_points_curve,
-    grain_diameter,
     length_scale,
     offset_summary,
     tilings_around,
@@ -16,6 +15,7 @@ from microstructure_assets.methods.scale_curve import Table
 from microstructure_assets.methods.settings import CLUSTER_CAPS, ScaleSettings
 
 SHAPE = (300, 240)
+DIAMETER = 9.0
 
 
 def table(
@@ -56,17 +56,17 @@ def table(
 
 
 def test_a_known_peak_is_found_and_believed() -> None:
-    found = length_scale(table(), SHAPE, ScaleSettings(resamplings=500))
+    found = length_scale(table(), SHAPE, ScaleSettings(resamplings=500), DIAMETER)
     assert found.recommendation.kind == "peak"
     assert found.recommendation.n in (6, 7, 8)
     assert found.recommendation.caps_apart == ()
     assert len(found.summary.n) == 14 * len(CLUSTER_CAPS)
-    assert found.block_side_points > found.grain_diameter_points > 0
+    assert (found.grain_diameter_points, found.block_side_points) == (DIAMETER, 3 * DIAMETER)
 
 
 def test_the_seed_and_the_number_of_draws_are_those_of_the_settings() -> None:
     first, again, other, more = (
-        length_scale(table(), SHAPE, settings).summary.nmi_mean_low
+        length_scale(table(), SHAPE, settings, DIAMETER).summary.nmi_mean_low
         for settings in (
             ScaleSettings(resamplings=200),
             ScaleSettings(resamplings=200),
@@ -81,7 +81,7 @@ def test_the_seed_and_the_number_of_draws_are_those_of_the_settings() -> None:
 
 @pytest.mark.parametrize(("limited_below", "said"), [(0, False), (5, False), (7, True), (16, True)])
 def test_a_peak_beyond_which_most_rois_are_limited_is_not_the_microstructures(limited_below: int, said: bool) -> None:
-    found = length_scale(table(limited_below=limited_below), SHAPE, ScaleSettings()).recommendation
+    found = length_scale(table(limited_below=limited_below), SHAPE, ScaleSettings(), DIAMETER).recommendation
     assert found.n == 7
     assert found.set_by_limits is said
     assert ("set by the limits on clusters and components, not by the microstructure" in found.reason) is said
@@ -90,30 +90,20 @@ def test_a_peak_beyond_which_most_rois_are_limited_is_not_the_microstructures(li
 def test_the_cap_in_force_recommends() -> None:
     rows = table(place=11.0)
     moved = {**rows, "nmi": np.where(rows["k_max"] == 40, table(place=5.0)["nmi"], rows["nmi"])}
-    assert length_scale(moved, SHAPE, ScaleSettings()).recommendation.set_by_cap
-    own = length_scale(moved, SHAPE, ScaleSettings(cluster_cap=40)).recommendation
+    assert length_scale(moved, SHAPE, ScaleSettings(), DIAMETER).recommendation.set_by_cap
+    own = length_scale(moved, SHAPE, ScaleSettings(cluster_cap=40), DIAMETER).recommendation
     assert own.n in (4, 5, 6)
 
 
-@pytest.mark.parametrize("diameter", [8.0, 20.0, 45.0])
-def test_the_diameter_follows_from_counts_of_voronoi_cells(diameter: float) -> None:
-    """Cells that squares of a Poisson-Voronoi tessellation meet, counted on a fine grid."""
-    side, random = 600, np.random.default_rng(2)
-    density = 4 / (np.pi * diameter**2)
-    centres = random.random((random.poisson(density * (side + 200) ** 2), 2)) * (side + 200) - 100
-    from scipy.spatial import cKDTree
+def test_of_unknown_grains_blocks_are_as_large_as_can_be_resampled() -> None:
+    found = length_scale(table(), SHAPE, ScaleSettings(resamplings=200), float("nan"))
+    assert found.block_side_points == _largest_side(SHAPE)
 
-    places = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), axis=-1).reshape(-1, 2)
-    cell = cKDTree(centres).query(places)[1].reshape(side, side)
-    n_all, count = [], []
-    for n in (4, 6, 8, 12, 20):
-        edges = np.arange(n + 1) * side // n
-        for i in range(n):
-            for j in range(n):
-                n_all.append(n)
-                count.append(len(np.unique(cell[edges[i] : edges[i + 1], edges[j] : edges[j + 1]])))
-    rows = {"n": np.asarray(n_all), "k_max": np.full(len(n_all), 10_000), "clusters_scores": np.asarray(count)}
-    assert grain_diameter(rows, (side, side)) == pytest.approx(diameter, rel=0.1)
+
+def test_a_scan_of_few_grains_is_said_to_be_too_small() -> None:
+    found = length_scale(table(), SHAPE, ScaleSettings(resamplings=200), 60.0).recommendation
+    assert (found.kind, found.n, found.n_low) == ("untested", 7, None)
+    assert "the scan is too small to say how sure that is" in found.reason
 
 
 @pytest.mark.parametrize("shape", [(31, 31), (100, 150), (327, 401), (100, 300), (20, 400), (500, 500)])
@@ -122,17 +112,16 @@ def test_blocks_of_unknown_grains_are_enough_to_be_resampled(shape: tuple[int, i
     assert 8 <= (shape[0] // side) * (shape[1] // side) < 40
 
 
-def test_without_clusters_there_is_no_diameter_but_a_curve() -> None:
+def test_without_clusters_nothing_is_recommended() -> None:
     rows = table()
     single = {**rows, "clusters_scores": np.ones(len(rows["n"]), np.int64)}
-    assert np.isnan(grain_diameter(single, SHAPE))
-    found = length_scale(single, SHAPE, ScaleSettings())
+    found = length_scale(single, SHAPE, ScaleSettings(), DIAMETER)
     assert found.recommendation.kind == "none"
     assert found.recommendation.n is None
 
 
 def test_the_tilings_around_are_the_neighbours() -> None:
-    found = length_scale(table(), SHAPE, ScaleSettings(resamplings=200)).recommendation
+    found = length_scale(table(), SHAPE, ScaleSettings(resamplings=200), DIAMETER).recommendation
     assert found.n is not None
     tilings = tuple(range(2, 16))
     assert tilings_around(found, tilings) == (found.n - 1, found.n, found.n + 1)
@@ -153,7 +142,7 @@ def test_shifted_grids_are_averaged_by_place() -> None:
 def test_the_control_of_fixed_points_stands_beside_its_cap() -> None:
     rows = table()
     curve = fixed_points_curve(rows)
-    summary = length_scale(rows, SHAPE, ScaleSettings(resamplings=200)).summary
+    summary = length_scale(rows, SHAPE, ScaleSettings(resamplings=200), DIAMETER).summary
     known = np.isfinite(curve["nmi_mean_fixed_points"])
     np.testing.assert_array_equal(known, (summary.k_max == 20) & (summary.n < 8))
     np.testing.assert_allclose(curve["nmi_mean_fixed_points"][known], summary.nmi_mean[known] - 0.2)

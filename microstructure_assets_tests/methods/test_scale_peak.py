@@ -211,9 +211,11 @@ def test_one_tiling_is_no_curve() -> None:
 def test_one_block_tells_nothing_apart() -> None:
     rows = scene(peak_at(7, width=0.5), scatter=0.01)
     one = recommended(rows, side=200.0)
-    assert (one.n, one.n_low, one.n_high, one.kind) == (7, None, None, "plateau")
+    assert (one.n, one.n_low, one.n_high, one.kind) == (7, None, None, "untested")
     assert one.alike == tuple(range(3, 15))
-    assert "cannot be resampled (blocks that hold any: 1, needed: 8)" in one.reason
+    assert (
+        "too small to say how sure that is: 1 block of three grain diameters with ROIs, and 8 are needed" in one.reason
+    )
     assert recommended(scene(lambda n, cap: 0.5, scatter=0.01), side=200.0).kind == "flat"
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
 
 from microstructure_assets.methods.settings import StitchingSettings
 from microstructure_assets.methods.stitching import ArrayPatterns, stitch
@@ -216,6 +217,16 @@ def test_bytes_do_not_depend_on_threads(polycrystal: tuple[np.ndarray, np.ndarra
     second = run(array, cluster, 1.0)
     for name in ("region", "confidence", "edge_strength_x", "edge_strength_y"):
         assert getattr(first, name).tobytes() == getattr(second, name).tobytes()
+
+
+def test_bytes_do_not_depend_on_the_threads_of_products() -> None:
+    grain = voronoi(90, 100, 140, seed=5)
+    array = scan(grain, orthogonal_patterns(grain.max() + 1, 6), 1.4, 7, beam=0.7)
+    cluster, found = tile_clusters(grain, 3), []
+    for threads in (1, 2, 3):
+        with threadpool_limits(limits=threads, user_api="blas"):
+            found.append(run(array, cluster, 1.4).confidence.tobytes())
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_noise_variance_off_by_a_tenth_is_borne(polycrystal: tuple[np.ndarray, np.ndarray]) -> None:
