@@ -84,7 +84,10 @@ class Oriented:
         self.quaternion: np.ndarray = view.read("orientation_map").array("quaternion")
         self.phase: np.ndarray = view.read("phase_map").array("phase")
         self.names = [str(name) for name in table["name"]]
-        self.point_groups = [str(group) for group in table["point_group"]]
+        # A phase that no point has may lack a symmetry: headers list phases that were only looked for.
+        self.point_groups = [
+            str(group) if points else "1" for group, points in zip(table["point_group"], table["points"], strict=True)
+        ]
         self.symmetries: PhaseSymmetries = PhaseSymmetries.of(self.point_groups)
         self.geometry: MapGeometry = MapGeometry("square", *view.steps_um)
 
@@ -177,7 +180,7 @@ def fill_grain_statistics(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     edges = edge_misorientations(own.quaternion, own.phase, own.symmetries, own.geometry.neighbourhood)
     sides = grain_sides(grain, edges, own.geometry, subgrain_deg=settings.subgrain_deg)
     orientations = grain_orientations(grains, own.quaternion, own.phase, own.symmetries)
-    classes = (settings.grain_threshold_deg, settings.high_angle_deg)
+    classes = sorted({settings.grain_threshold_deg, settings.high_angle_deg})
     laws = twin_laws(settings.twin_laws)
     twins, per_law = twin_lengths(grains, sides, orientations, laws, own.point_groups, settings.twin_tolerance_deg)
     table: dict[str, Any] = {

@@ -73,6 +73,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Orientations as colours of the inverse pole figure.",
         inputs=("orientation_map", "phase_map"),
         settings=_settings("inverse_pole_figure_direction"),
+        code_version="2",
         libraries=(*KERNELS, "orix"),
         variables=(Variable("rgb", ("y", "x", "channel"), "1", "red, green, blue; black = not indexed"),),
     ),
@@ -83,6 +84,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Mean misorientation of each point to its neighbours.",
         inputs=("orientation_map", "phase_map"),
         settings=_settings("kernel_order", "kernel_corners", "kernel_perimeter", "kernel_limit_deg"),
+        code_version="2",
         libraries=(*KERNELS, "orix"),
         variables=(Variable("kam_degrees", YX, "degrees", "NaN where not indexed or no neighbour counts"),),
     ),
@@ -93,6 +95,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Grains: connected points whose neighbours differ by less than a threshold.",
         inputs=("orientation_map", "phase_map"),
         settings=_settings("grain_threshold_deg", "grain_minimum_points", "grain_fill_points"),
+        code_version="2",
         libraries=(*KERNELS, "orix"),
         variables=(
             Variable("grain", YX, "1", "number of the grain from 1; 0 = none"),
@@ -106,6 +109,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Size, shape, orientation, neighbours and boundaries of each grain.",
         inputs=("orientation_map", "phase_map", "kernel_average_misorientation", "grains"),
         settings=_settings("grain_threshold_deg", "subgrain_deg", "high_angle_deg", "twin_laws", "twin_tolerance_deg"),
+        code_version="2",
         libraries=(*KERNELS, "orix"),
         tables=(
             Table("grain_statistics", GRAIN_COLUMNS, "A row per grain"),
