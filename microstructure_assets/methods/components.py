@@ -8,16 +8,17 @@ import numpy as np
 
 from microstructure_assets.methods.eigenvectors import leading_eigenvectors, signed, variance_ratio
 from microstructure_assets.methods.incremental import incremental_pca
-from microstructure_assets.methods.krylov import leading_components
+from microstructure_assets.methods.krylov import leading_components, leading_eigenpairs
 from microstructure_assets.methods.parallel import block_bounds, in_waves, map_blocks, single_blas_thread
-from microstructure_assets.methods.products import column_mean, gram_matrix
+from microstructure_assets.methods.products import column_mean, gram_matrix, gram_times
 from microstructure_assets.methods.settings import ComponentsSettings
 
 BLOCK_BYTES = 32 << 20
 # Up to here products of all pairs of patterns (or of pixels) are as fast as the iteration for the leading components.
 PAIRS_LIMIT = 2048
 KRYLOV_PASSES = 12
-KRYLOV_TOLERANCE = 1e-5
+# Components that stand out change far less from pass to pass; what still changes by this much is noise.
+KRYLOV_TOLERANCE = 0.005
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,9 @@ def principal_components(patterns: np.ndarray, component_limit: int, *, seed: in
     """Principal components of patterns in memory, Eq. 1 of Reference [1]_.
 
     Up to 2,048 patterns take their n × n Gram matrix, up to 2,048 pixels their p × p covariance; both are exact. Larger
-    problems take the leading directions by :func:`~microstructure_assets.methods.krylov.leading_components`, equally
-    exact where components stand out of the noise. Products are float32, sums and eigenvectors float64.
+    problems take the leading eigenvectors of the smaller of the two from its products with a few vectors
+    (:func:`~microstructure_assets.methods.krylov.leading_eigenpairs`), equally exact where components stand out of the
+    noise. Products are float32, sums and eigenvectors float64.
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ def principal_components(patterns: np.ndarray, component_limit: int, *, seed: in
     PrincipalComponents
         Equal to ``sklearn.decomposition.PCA(svd_solver="full")`` up to the signs; components whose variances agree
         within rounding are arbitrary rotations of each other in both. Beyond 2,048 points and pixels variances inside
-        the bulk of the noise may be low by some tenths of a percent.
+        the bulk of the noise may be low by a percent or two.
 
     Raises
     ------
@@ -101,10 +103,11 @@ def principal_components(patterns: np.ndarray, component_limit: int, *, seed: in
         raise ValueError("patterns: found NaN or infinity, expected finite intensities")
     number, pixels = patterns.shape
     count = min(component_limit, number - 1, pixels)
+    large = min(number, pixels) > PAIRS_LIMIT and 8 * count < min(number, pixels)
     with single_blas_thread():
-        if min(number, pixels) > PAIRS_LIMIT and 8 * count < min(number, pixels):
-            return _krylov_route(patterns, mean.astype(np.float32), count, seed)
-        route = _gram_route if number < pixels else _covariance_route
+        if number < pixels:
+            return _point_route(patterns, mean.astype(np.float32), count, seed, large)
+        route = _krylov_route if large else _covariance_route
         return route(patterns, mean.astype(np.float32), count, seed)
 
 
@@ -131,6 +134,56 @@ def incremental_components(patterns: np.ndarray, component_limit: int, batch_poi
     return PrincipalComponents(score, variance, ratio, loading, mean, total, "ipca")
 
 
+def _scores(patterns: np.ndarray, mean: np.ndarray, loading: np.ndarray) -> np.ndarray:
+    """Coordinates of the centred patterns, ``(n, k)`` float32."""
+    blocks = block_bounds(len(patterns), max(64, min(8192, BLOCK_BYTES // (4 * patterns.shape[1]))))
+    return np.concatenate(map_blocks(lambda bound: (patterns[slice(*bound)] - mean) @ loading.T, blocks))
+
+
+def _point_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: int, large: bool) -> PrincipalComponents:
+    """By products between patterns: all pairs of them, or, of many, those that Krylov iteration asks for."""
+    number, pixels = patterns.shape
+    blocks = block_bounds(pixels, max(1024, min(8192, BLOCK_BYTES // (4 * number))))
+
+    def centred(bound: tuple[int, int]) -> np.ndarray:
+        return np.asarray(patterns[:, slice(*bound)] - mean[slice(*bound)])
+
+    if large:
+        total = _energy(patterns, mean) / (number - 1)
+        energy, vector, _ = leading_eigenpairs(
+            lambda vectors: gram_times(vectors, blocks, centred),
+            number,
+            count,
+            seed,
+            most_passes=KRYLOV_PASSES,
+            tolerance=KRYLOV_TOLERANCE,
+        )
+    else:
+        gram = gram_matrix(number, blocks, centred)
+        total = float(np.trace(gram)) / max(1, number - 1)
+        energy, vector = leading_eigenvectors(gram, count, seed)
+    length = np.sqrt(energy)
+    # Directions without energy have no loading: dividing by their length would blow up rounding errors.
+    inverse = np.divide(
+        1.0, length, out=np.zeros_like(length), where=energy > 1e-10 * max(energy.max(initial=0.0), 1e-300)
+    )
+    factor = (vector * inverse).T.astype(np.float32)
+    loading, sign = signed(np.concatenate(map_blocks(lambda bound: factor @ centred(bound), blocks), axis=1))
+    score = (vector * np.where(inverse > 0, length, 0.0) * sign).astype(np.float32)
+    variance, route = energy / max(1, number - 1), "krylov" if large else "gram"
+    return PrincipalComponents(score, variance, variance_ratio(variance, total), loading, mean, total, route)
+
+
+def _energy(patterns: np.ndarray, mean: np.ndarray) -> float:
+    """Sum of the squares of the centred patterns."""
+
+    def run(bound: tuple[int, int]) -> float:
+        part = patterns[slice(*bound)] - mean
+        return float(np.einsum("ij,ij->", part, part, dtype=np.float64))
+
+    return sum(map_blocks(run, block_bounds(len(patterns), max(1, BLOCK_BYTES // (4 * patterns.shape[1])))))
+
+
 def _krylov_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: int) -> PrincipalComponents:
     blocks = block_bounds(len(patterns), max(512, BLOCK_BYTES // (4 * patterns.shape[1])))
     found = leading_components(
@@ -145,34 +198,6 @@ def _krylov_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: int)
     loading = signed(found.vector.T.astype(np.float32))[0]
     score = _scores(patterns, mean, loading)
     return PrincipalComponents(score, variance, variance_ratio(variance, total), loading, mean, total, "krylov")
-
-
-def _scores(patterns: np.ndarray, mean: np.ndarray, loading: np.ndarray) -> np.ndarray:
-    """Coordinates of the centred patterns, ``(n, k)`` float32."""
-    blocks = block_bounds(len(patterns), max(64, min(8192, BLOCK_BYTES // (4 * patterns.shape[1]))))
-    return np.concatenate(map_blocks(lambda bound: (patterns[slice(*bound)] - mean) @ loading.T, blocks))
-
-
-def _gram_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: int) -> PrincipalComponents:
-    number, pixels = patterns.shape
-    blocks = block_bounds(pixels, max(1024, min(8192, BLOCK_BYTES // (4 * number))))
-    gram = gram_matrix(number, blocks, lambda bound: patterns[:, slice(*bound)] - mean[slice(*bound)])
-    total = float(np.trace(gram)) / max(1, number - 1)
-    energy, vector = leading_eigenvectors(gram, count, seed)
-    length = np.sqrt(energy)
-    # Directions without energy have no loading: dividing by their length would blow up rounding errors.
-    inverse = np.divide(
-        1.0, length, out=np.zeros_like(length), where=energy > 1e-10 * max(energy.max(initial=0.0), 1e-300)
-    )
-    factor = (vector * inverse).T.astype(np.float32)
-
-    def load(bound: tuple[int, int]) -> np.ndarray:
-        return factor @ (patterns[:, bound[0] : bound[1]] - mean[bound[0] : bound[1]])
-
-    loading, sign = signed(np.concatenate(map_blocks(load, blocks), axis=1))
-    score = (vector * np.where(inverse > 0, length, 0.0) * sign).astype(np.float32)
-    variance = energy / max(1, number - 1)
-    return PrincipalComponents(score, variance, variance_ratio(variance, total), loading, mean, total, "gram")
 
 
 def _covariance_route(patterns: np.ndarray, mean: np.ndarray, count: int, seed: int) -> PrincipalComponents:

@@ -43,6 +43,73 @@ class Leading:
     passes: int
 
 
+def leading_eigenpairs(
+    times: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    size: int,
+    count: int,
+    seed: int,
+    *,
+    most_passes: int,
+    tolerance: float = 0.0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """Largest eigenvalues of a symmetric matrix, known by its products, by block Krylov iteration.
+
+    A random block of six vectors more than wanted is multiplied by the matrix, and what is new in the product is
+    multiplied again, with full reorthogonalisation. The answer is the best in the space of all blocks (Rayleigh-Ritz),
+    which converges far sooner than that of the last block alone [1]_.
+
+    Parameters
+    ----------
+    times : callable
+        The matrix times ``(size, m)`` vectors; called once per pass.
+    size : int
+        Rows of the matrix.
+    count : int
+        Eigenvalues wanted, at most ``size``.
+    seed : int
+        Of the random block.
+    most_passes : int
+    tolerance : float
+        Relative change of every eigenvalue from one pass to the next at which the iteration ends before that.
+
+    Returns
+    -------
+    value : (count,) float64
+        Strongest first; too small rather than too large.
+    vector : (size, count) float64
+        Orthonormal columns; zero, as their values, where the matrix has fewer directions.
+    passes : int
+
+    References
+    ----------
+    .. [1] C. Musco, C. Musco, Randomized block Krylov methods for stronger and faster approximate singular value
+       decomposition, Adv. Neural Inf. Process. Syst. 28 (2015) 1396.
+    """
+    from scipy.linalg import eigh
+
+    width = min(count + OVERSAMPLING, size)
+    newest = np.linalg.qr(np.random.default_rng(seed).standard_normal((size, width)))[0]
+    basis, images = np.empty((size, 0)), np.empty((size, 0))
+    known, passes = np.zeros(0), 0
+    while passes < most_passes:
+        image = times(newest)
+        passes += 1
+        basis, images = np.concatenate([basis, newest], axis=1), np.concatenate([images, image], axis=1)
+        small = basis.T @ images
+        value, mixing = eigh((small + small.T) / 2)
+        value, mixing = value[::-1][:count], mixing[:, ::-1][:, :count]
+        value = np.where(value > _LEAST_VARIANCE * value.max(initial=0.0), value, 0.0)
+        if len(known) == len(value) and np.all(np.abs(value - known) <= tolerance * value):
+            break
+        newest, known = _new_directions(image, basis), value
+        if not newest.shape[1]:
+            break
+    held = int(np.count_nonzero(value))
+    values, vectors = np.zeros(count), np.zeros((size, count))
+    values[:held], vectors[:, :held] = value[:held], basis @ mixing[:, :held]
+    return values, vectors, passes
+
+
 def leading_components(
     read_blocks: Callable[[], Iterable[NDArray[np.float32]]],
     pixel_count: int,
@@ -52,16 +119,12 @@ def leading_components(
     most_passes: int,
     tolerance: float = 0.0,
 ) -> Leading:
-    """Leading components by block Krylov iteration with full reorthogonalisation.
-
-    A random block of six vectors more than components is multiplied by the covariance, and what is new in the product
-    is multiplied again, once per pass over the patterns. The answer is the best in the space of all blocks
-    (Rayleigh-Ritz), which converges far sooner than that of the last block alone [1]_.
+    """Leading components of patterns that arrive in blocks, by :func:`leading_eigenpairs` of their covariance.
 
     Parameters
     ----------
     read_blocks : callable
-        Gives the patterns anew with each call, as blocks ``(m, p)`` float32 in the same order.
+        Gives the patterns anew with each call, as blocks ``(m, p)`` float32 in the same order; called once per pass.
     pixel_count : int
     component_count : int
         The number is ``min(component_count, n − 1, p)``.
@@ -82,66 +145,53 @@ def leading_components(
     ------
     ValueError
         If there are fewer than two patterns.
-
-    References
-    ----------
-    .. [1] C. Musco, C. Musco, Randomized block Krylov methods for stronger and faster approximate singular value
-       decomposition, Adv. Neural Inf. Process. Syst. 28 (2015) 1396.
     """
-    from scipy.linalg import eigh
-
-    width = min(component_count + OVERSAMPLING, pixel_count)
-    newest = np.linalg.qr(np.random.default_rng(seed).standard_normal((pixel_count, width)))[0]
-    basis, images = np.empty((pixel_count, 0)), np.empty((pixel_count, 0))
-    mean, total, known, done = None, 0.0, np.zeros(0), 0
-    while True:
-        image, number, offset, energy = _covariance_times(read_blocks(), newest, mean)
-        mean, total = (offset, energy) if mean is None else (mean, total)
-        done += 1
-        basis, images = np.concatenate([basis, newest], axis=1), np.concatenate([images, image], axis=1)
-        count = min(component_count, number - 1, basis.shape[1])
-        small = basis.T @ images
-        value, mixing = eigh((small + small.T) / 2)
-        value, mixing = np.maximum(value[::-1][:count], 0.0), mixing[:, ::-1][:, :count]
-        if done == most_passes or (len(known) == count and np.all(np.abs(value - known) <= tolerance * value)):
-            break
-        newest, known = _new_directions(image, basis), value
-        if not newest.shape[1]:
-            break
-    held = int(np.count_nonzero(value > _LEAST_VARIANCE * value.max(initial=0.0)))
-    count = min(component_count, number - 1, pixel_count)
-    variance, vector = np.zeros(count), np.zeros((pixel_count, count))
-    variance[:held], vector[:, :held] = value[:held], basis @ mixing[:, :held]
-    return Leading(variance, vector, mean, total, done)
+    covariance = _Covariance(read_blocks)
+    limit = min(component_count, pixel_count)
+    variance, vector, passes = leading_eigenpairs(
+        covariance.times, pixel_count, limit, seed, most_passes=most_passes, tolerance=tolerance
+    )
+    count = min(limit, covariance.number - 1)
+    return Leading(variance[:count], vector[:, :count], covariance.mean, covariance.total_variance, passes)
 
 
-def _covariance_times(
-    blocks: Iterable[NDArray[np.float32]], basis: NDArray[np.float64], mean: NDArray[np.float64] | None
-) -> tuple[NDArray[np.float64], int, NDArray[np.float64], float]:
-    """Covariance times `basis`, number of patterns, mean and total variance, in one pass.
+class _Covariance:
+    """Covariance of patterns in blocks; number, mean and total variance are known after the first product."""
 
-    While no mean is known, sums are taken about that of the first block, so that a large common pattern costs no
-    digits. Once it is known, mean and variance are not worked out again.
-    """
-    single = basis.astype(np.float32)
-    image, total, energy, number = np.zeros(basis.shape), np.zeros(len(basis)), 0.0, 0
-    shift, moments = None if mean is None else mean.astype(np.float32), mean is None
-    for block in blocks:
-        if shift is None:
-            shift = block.mean(axis=0, dtype=np.float64).astype(np.float32)
-        product = _Product(block, shift, single, moments)
-        step = max(16, min(_PRODUCT_POINTS, _PRODUCT_BYTES // (4 * block.shape[1])))
-        for part, sums, own in in_waves(product, block_bounds(len(block), step)):
-            image += part
-            total += sums
-            energy += own
-        number += len(block)
-    if shift is None or number < 2:
-        raise ValueError(f"read_blocks: found {number} patterns, expected at least 2")
-    offset = total / number
-    image -= np.outer(total, offset @ basis)
-    variance = (energy - number * float(offset @ offset)) / (number - 1)
-    return image / (number - 1), number, shift + offset, max(0.0, variance)
+    mean: NDArray[np.float64]
+    total_variance: float
+
+    def __init__(self, read_blocks: Callable[[], Iterable[NDArray[np.float32]]]) -> None:
+        self._read_blocks, self.number = read_blocks, 0
+
+    def times(self, basis: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Covariance times vectors ``(p, m)``, in one pass over the patterns.
+
+        While no mean is known, sums are taken about that of the first block, so that a large common pattern costs no
+        digits. Once it is known, mean and variance are not worked out again.
+        """
+        first = self.number == 0
+        single = basis.astype(np.float32)
+        image, total, energy, number = np.zeros(basis.shape), np.zeros(len(basis)), 0.0, 0
+        shift = None if first else self.mean.astype(np.float32)
+        for block in self._read_blocks():
+            if shift is None:
+                shift = block.mean(axis=0, dtype=np.float64).astype(np.float32)
+            product = _Product(block, shift, single, first)
+            step = max(16, min(_PRODUCT_POINTS, _PRODUCT_BYTES // (4 * block.shape[1])))
+            for part, sums, own in in_waves(product, block_bounds(len(block), step)):
+                image += part
+                total += sums
+                energy += own
+            number += len(block)
+        if shift is None or number < 2:
+            raise ValueError(f"read_blocks: found {number} patterns, expected at least 2")
+        offset = total / number
+        image -= np.outer(total, offset @ basis)
+        if first:
+            self.number, self.mean = number, shift + offset
+            self.total_variance = max(0.0, (energy - number * float(offset @ offset)) / (number - 1))
+        return image / (number - 1)
 
 
 class _Product:

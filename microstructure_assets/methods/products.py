@@ -41,6 +41,29 @@ def gram_matrix(
     return total
 
 
+def gram_times(
+    vectors: NDArray[np.float64],
+    blocks: Sequence[tuple[int, int]],
+    read: Callable[[tuple[int, int]], NDArray[np.float32]],
+) -> NDArray[np.float64]:
+    """Products of all pairs of patterns times vectors ``(n, m)``, without forming them; `blocks` and `read` as there.
+
+    Returns
+    -------
+    (n, m) float64
+    """
+    single = vectors.astype(np.float32)
+
+    def product(block: tuple[int, int]) -> NDArray[np.float32]:
+        part = read(block)
+        return np.asarray(part @ (part.T @ single))
+
+    total = np.zeros(vectors.shape)
+    for part in in_waves(product, blocks):
+        total += part
+    return total
+
+
 def column_mean(patterns: NDArray[np.float32]) -> NDArray[np.float64]:
     """Mean pattern ``(p,)`` float64 of (n, p): float32 sums over a few patterns, float64 over those."""
     total = np.zeros(patterns.shape[1])

@@ -208,6 +208,23 @@ def test_the_route_follows_the_size_and_is_told() -> None:
     assert roi_components(patterns_of(60, 90, 3), ComponentsSettings(route="ipca")).route == "ipca"
 
 
+@pytest.mark.parametrize("shape", [(2100, 2300), (2300, 2100)])
+def test_krylov_components_stand_beside_the_full_decomposition(shape: tuple[int, int]) -> None:
+    """Six components above the noise are exact; three of the bulk are low, never high, by at most two percent."""
+    patterns = patterns_of(*shape, 6) + np.float32(40)
+    found = principal_components(patterns, 9)
+    score, loading, variance, ratio = peer(patterns, 9)
+    assert found.route == "krylov"
+    np.testing.assert_allclose(found.explained_variance[:6], variance[:6], rtol=1e-4)
+    assert np.all(found.explained_variance[6:] <= variance[6:] * (1 + 1e-4))
+    assert np.all(found.explained_variance[6:] >= variance[6:] * 0.98)
+    np.testing.assert_allclose(found.explained_variance_ratio[:6], ratio[:6], rtol=1e-4)
+    np.testing.assert_allclose(np.abs(np.sum(found.loading * loading, axis=1))[:6], 1.0, atol=1e-5)
+    largest = np.abs(score[:, :6]).max(axis=0)
+    assert np.all(np.abs(aligned(found.score, score, 0) - score)[:, :6].max(axis=0) < 1e-3 * largest)
+    np.testing.assert_allclose(found.loading @ found.loading.T, np.eye(9), atol=1e-5)
+
+
 def test_components_of_a_roi_by_incremental_pca_are_scikit_learns() -> None:
     from sklearn.decomposition import IncrementalPCA
 
