@@ -54,6 +54,9 @@ def run_stages(context: dg.OpExecutionContext, home: HomeResource, compute: Comp
     graph = _definitions(home, compute).resolve_implicit_global_asset_job_def()
     for per, artifacts in STAGES:
         recipes = Recipes(store, scan)
+        artifacts = tuple(filter(recipes.applies, artifacts))
+        if not artifacts:
+            continue
         reasons = stale_reasons(recipes, per, artifacts)
         if not reasons and recorded(context.instance, store, recipes, per, artifacts):
             context.log.info(f"{', '.join(artifacts)}: nothing to recompute")

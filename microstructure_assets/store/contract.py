@@ -6,6 +6,8 @@ Artifacts of the scan stand in `scan_artifacts`, those of its tiles in `tile_art
 
 from __future__ import annotations
 
+from functools import cache
+
 from microstructure_assets.errors import InputError
 from microstructure_assets.store.crystallography_artifacts import CRYSTALLOGRAPHY_ARTIFACTS
 from microstructure_assets.store.scan_artifacts import SCAN_ARTIFACTS
@@ -80,11 +82,15 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "cnmf_weights",
             "weight_boundaries",
             "segmentation_map",
+            *(spec.name for spec in CRYSTALLOGRAPHY_ARTIFACTS),
         ),
-        code_version="4",
+        code_version="5",
         libraries=SOFTWARE,
     ),
 )
+
+# What is measured on patterns, and so all that is made of it but for pages, which say what there is.
+_OF_PATTERNS = {"preprocessed_patterns", "pattern_quality"}
 
 BY_NAME: dict[str, ArtifactSpec] = {spec.name: spec for spec in ARTIFACTS}
 
@@ -100,3 +106,10 @@ def artifact_spec(name: str) -> ArtifactSpec:
     if name not in BY_NAME:
         raise ArtifactUnknown(f"artifact {name[:60]!r}: no such artifact; there are {', '.join(BY_NAME)}")
     return BY_NAME[name]
+
+
+@cache
+def needs_patterns(name: str) -> bool:
+    """Whether only a scan with patterns can have this artifact."""
+    spec = artifact_spec(name)
+    return name in _OF_PATTERNS or (spec.form != "page" and any(needs_patterns(above) for above in spec.dependencies))

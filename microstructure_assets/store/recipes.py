@@ -12,7 +12,7 @@ from typing import Any
 from microstructure_assets.settings import Settings
 from microstructure_assets.store.artifact import ArtifactMissing
 from microstructure_assets.store.content import hash_json
-from microstructure_assets.store.contract import ARTIFACTS, artifact_spec
+from microstructure_assets.store.contract import ARTIFACTS, artifact_spec, needs_patterns
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.names import REGION_SLOTS, Slot
@@ -63,6 +63,10 @@ class Recipes:
             libraries={name: importlib.metadata.version(name) for name in spec.libraries},
         )
 
+    def applies(self, artifact: str) -> bool:
+        """Whether the scan can have the artifact: maps without patterns lack what is made of patterns."""
+        return not needs_patterns(artifact) or has_patterns(self.store, self.scan.name)
+
     def why_stale(self, artifact: str, tile: str | None = None) -> str | None:
         """Why an artifact would be made again; None when it is current."""
         try:
@@ -111,7 +115,7 @@ class Recipes:
 
     def _inputs(self, spec: ArtifactSpec, tile: TileBounds | None) -> dict[str, str]:
         inputs, tiles = {}, [] if tile else self.tiles(regions=False)
-        for name in spec.inputs:
+        for name in filter(self.applies, spec.inputs):
             if artifact_spec(name).per == "scan":
                 inputs[name] = self._content(name, None)
             elif tile is not None:
@@ -149,6 +153,12 @@ class Recipes:
                 "provenance": hash_json(provenance),
             }
         return extra
+
+
+def has_patterns(store: Store, scan: str) -> bool:
+    """Whether a scan has patterns; true until its manifest tells."""
+    manifest = store.find(scan, "scan_manifest")
+    return manifest is None or bool(manifest.attributes["has_patterns"])
 
 
 def source_fingerprint(files: Iterable[Path]) -> str:
