@@ -17,7 +17,7 @@ from microstructure_assets.resources import (
     settings_form,
 )
 from microstructure_assets.store.contract import ARTIFACTS
-from microstructure_assets.store.crystallography_artifacts import CRYSTALLOGRAPHY_ARTIFACTS
+from microstructure_assets.store.crystallography_artifacts import CHEMISTRY_ARTIFACTS, CRYSTALLOGRAPHY_ARTIFACTS
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.store import recorded_as
@@ -29,6 +29,7 @@ STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tile", tuple(spec.name for spec in ARTIFACTS if spec.per == "tile")),
     ("scan", ("segmentation_map",)),
     ("scan", tuple(spec.name for spec in CRYSTALLOGRAPHY_ARTIFACTS)),
+    ("scan", tuple(spec.name for spec in CHEMISTRY_ARTIFACTS)),
     ("scan", ("scan_report",)),
 )
 PARENT_RUN_TAG = "microstructure/parent_run"

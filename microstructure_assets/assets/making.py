@@ -182,7 +182,7 @@ class PartitionWork:
         return found, None
 
     def _applies(self, scan: str, slot: str | None, artifacts: Sequence[str]) -> bool:
-        """Whether the scan can have them: maps without patterns lack what is made of patterns."""
+        """Whether the scan holds what they need; maps, for example, have no patterns."""
         try:
             recipes = Recipes(self.store, scan)
             return all(recipes.applies(artifact) for artifact in artifacts)

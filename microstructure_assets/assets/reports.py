@@ -38,7 +38,7 @@ def fill_scan_report(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         created=datetime.datetime.fromisoformat(max(row.made for row in rows)).strftime("%-d %B %Y, %H:%M UTC"),
         headline=headline(facts) if of_patterns else map_headline(grains),
         summary=summary(facts) if of_patterns else grain_summary(grains),
-        sections=(*(sections(view, facts) if of_patterns else ()), *conventional),
+        sections=(*(sections(view, facts) if of_patterns else ()), *conventional, *_elements(view)),
         distrust=(*(distrust(facts) if of_patterns else ()), *grain_distrust(grains)),
         artifacts=rows,
         raw_files=raw_files(view),
@@ -136,6 +136,20 @@ def sections(view: ScanView, facts: Mapping[str, Any]) -> tuple[Section, ...]:
         )
     )
     return tuple(parts)
+
+
+def _elements(view: ScanView) -> tuple[Section, ...]:
+    """The element maps, where the scan brings some."""
+    if not view.has("element_maps"):
+        return ()
+    maps = view.read("element_maps")
+    units = sorted({str(unit) for unit in maps.table("elements")["unit"]})
+    words = (f"Lines of {maps.attributes['elements']}, in {' and '.join(units)}; intensities, no concentrations.",)
+    return (
+        Section(
+            "Elements", words, maps.figure(), f"{maps.attributes['colours']} as red, green and blue, and each line"
+        ),
+    )
 
 
 def _sentence(words: object) -> str:

@@ -103,7 +103,7 @@ class ScanView:
         return found
 
     def has(self, artifact: str) -> bool:
-        """Whether an artifact of the scan is among the inputs: maps without patterns lack what is made of patterns."""
+        """Whether an artifact of the scan is among the inputs: a scan lacks what is made of what it does not hold."""
         return any(artifact in recipe.inputs for recipe in self.recipes)
 
     def standing(self, artifact: str) -> Artifact | None:

@@ -9,17 +9,17 @@ from dagster import AutomationCondition as Condition
 
 from microstructure_assets.automation.under_way import scans_under_way
 from microstructure_assets.partitions import split_key
-from microstructure_assets.store.contract import ArtifactUnknown, needs_patterns
+from microstructure_assets.store.contract import ArtifactUnknown, needs
 from microstructure_assets.store.home import resolve_home
-from microstructure_assets.store.recipes import has_patterns
+from microstructure_assets.store.recipes import holdings
 from microstructure_assets.store.scans import ScanRegistry, ScanUnknown
 from microstructure_assets.store.store import Store
 from microstructure_assets.store.tiles import tiles_of
 
 
 class UnusedSlot(Condition):
-    """True for what a scan does not have: a slot that its known tiling does not use, and what is made of patterns where
-    it has none; false while tiling and manifest are unknown.
+    """True for what a scan does not have: a slot that its known tiling does not use, and artifacts of patterns or
+    element maps where it has none; false while tiling and manifest are unknown.
 
     The opposite predicate, "in the tiling", would be false for every slot while the tiling is unknown, and a fan-in
     that waits for "all slots in the tiling" would then run before any tile exists.
@@ -34,14 +34,14 @@ class UnusedSlot(Condition):
         """Look at the candidates' slots against the tilings in the store."""
         candidates, store = context.candidate_subset, Store(resolve_home())
         tiled = isinstance(context.partitions_def, dg.MultiPartitionsDefinition)
-        of_patterns = _of_patterns(context.key)
-        if not tiled and not of_patterns:
+        wanted = _needs(context.key)
+        if not tiled and not wanted:
             return dg.AutomationResult(context, true_subset=context.get_empty_subset())
         used: dict[str, set[str] | None] = {}
         unused = set()
         for key in candidates.expensively_compute_partition_keys():
             scan, slot = split_key(key) if tiled else (key, None)
-            if of_patterns and not has_patterns(store, scan):
+            if wanted and not wanted <= holdings(store, scan):
                 unused.add(key)
                 continue
             if slot is None:
@@ -71,12 +71,12 @@ class Characterizing(Condition):
         return dg.AutomationResult(context, candidates.compute_intersection_with_partition_keys(taken))
 
 
-def _of_patterns(key: Any) -> bool:
-    """Whether an asset is made of patterns; what is no artifact, as the settings, is not."""
+def _needs(key: Any) -> frozenset[str]:
+    """What an asset needs of a scan; nothing where it is no artifact, as the settings."""
     try:
-        return needs_patterns(key.to_user_string())
+        return needs(key.to_user_string())
     except ArtifactUnknown:
-        return False
+        return frozenset()
 
 
 def used_slots(scan: str) -> set[str] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 from microstructure_assets.errors import InputError
-from microstructure_assets.store.crystallography_artifacts import CRYSTALLOGRAPHY_ARTIFACTS
+from microstructure_assets.store.crystallography_artifacts import CHEMISTRY_ARTIFACTS, CRYSTALLOGRAPHY_ARTIFACTS
 from microstructure_assets.store.scan_artifacts import SCAN_ARTIFACTS
 from microstructure_assets.store.specs import NUMERICS, YX, ArtifactSpec, Table, Variable
 from microstructure_assets.store.tile_artifacts import TILE_ARTIFACTS
@@ -63,6 +63,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         ),
     ),
     *CRYSTALLOGRAPHY_ARTIFACTS,
+    *CHEMISTRY_ARTIFACTS,
     ArtifactSpec(
         name="scan_report",
         per="scan",
@@ -82,15 +83,12 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "cnmf_weights",
             "weight_boundaries",
             "segmentation_map",
-            *(spec.name for spec in CRYSTALLOGRAPHY_ARTIFACTS),
+            *(spec.name for spec in (*CRYSTALLOGRAPHY_ARTIFACTS, *CHEMISTRY_ARTIFACTS)),
         ),
         code_version="5",
         libraries=SOFTWARE,
     ),
 )
-
-# What is measured on patterns, and so all that is made of it but for pages, which say what there is.
-_OF_PATTERNS = {"preprocessed_patterns", "pattern_quality"}
 
 BY_NAME: dict[str, ArtifactSpec] = {spec.name: spec for spec in ARTIFACTS}
 
@@ -109,7 +107,8 @@ def artifact_spec(name: str) -> ArtifactSpec:
 
 
 @cache
-def needs_patterns(name: str) -> bool:
-    """Whether only a scan with patterns can have this artifact."""
+def needs(name: str) -> frozenset[str]:
+    """What a scan must hold to have this artifact: what its own contract says, and that of all above it."""
     spec = artifact_spec(name)
-    return name in _OF_PATTERNS or (spec.form != "page" and any(needs_patterns(above) for above in spec.dependencies))
+    above = () if spec.form == "page" else spec.dependencies
+    return frozenset(spec.needs).union(*(needs(dependency) for dependency in above))

@@ -12,7 +12,7 @@ from typing import Any
 from microstructure_assets.settings import Settings
 from microstructure_assets.store.artifact import ArtifactMissing
 from microstructure_assets.store.content import hash_json
-from microstructure_assets.store.contract import ARTIFACTS, artifact_spec, needs_patterns
+from microstructure_assets.store.contract import ARTIFACTS, artifact_spec, needs
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.names import REGION_SLOTS, Slot
@@ -64,8 +64,8 @@ class Recipes:
         )
 
     def applies(self, artifact: str) -> bool:
-        """Whether the scan can have the artifact: maps without patterns lack what is made of patterns."""
-        return not needs_patterns(artifact) or has_patterns(self.store, self.scan.name)
+        """Whether the scan holds what the artifact needs; true until its manifest tells."""
+        return needs(artifact) <= holdings(self.store, self.scan.name)
 
     def why_stale(self, artifact: str, tile: str | None = None) -> str | None:
         """Why an artifact would be made again; None when it is current."""
@@ -155,10 +155,11 @@ class Recipes:
         return extra
 
 
-def has_patterns(store: Store, scan: str) -> bool:
-    """Whether a scan has patterns; true until its manifest tells."""
-    manifest = store.find(scan, "scan_manifest")
-    return manifest is None or bool(manifest.attributes["has_patterns"])
+def holdings(store: Store, scan: str) -> frozenset[str]:
+    """What a scan holds of ``patterns`` and ``element_maps``; both until its manifest tells."""
+    manifest, kinds = store.find(scan, "scan_manifest"), ("patterns", "element_maps")
+    found = dict.fromkeys(kinds, True) if manifest is None else manifest.document()
+    return frozenset(kind for kind in kinds if found.get(kind, True))
 
 
 def source_fingerprint(files: Iterable[Path]) -> str:

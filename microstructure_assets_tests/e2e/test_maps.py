@@ -8,7 +8,7 @@ import numpy as np
 import xarray
 
 from microstructure_assets.store.catalogue import connect
-from microstructure_assets.store.contract import ARTIFACTS, needs_patterns
+from microstructure_assets.store.contract import ARTIFACTS, needs
 from microstructure_assets.store.home import Home
 from microstructure_assets_tests.acquisition.conftest import CTF
 from microstructure_assets_tests.e2e.test_nickel import command
@@ -27,8 +27,8 @@ def write_map(path: Path) -> np.ndarray:
     phase[2:8, 14:19] = 0
     truth[2:8, 14:19] = 0
     lines = [
-        f"{phase.ravel()[n]}\t{n % COLUMNS * 0.25:.4f}\t{n // COLUMNS * 0.5:.4f}\t8\t0\t{angle.ravel()[n]}\t0\t0\t0.5\t9\t0\r\n"
-        for n in range(ROWS * COLUMNS)
+        f"{own}\t{n % COLUMNS * 0.25:.4f}\t{n // COLUMNS * 0.5:.4f}\t8\t0\t{turn}\t0\t0\t0.5\t9\t0\r\n"
+        for n, (own, turn) in enumerate(zip(phase.ravel(), angle.ravel(), strict=True))
     ]
     path.write_bytes((CTF.format(rows=ROWS, columns=COLUMNS).replace("\n", "\r\n") + "".join(lines)).encode())
     return truth
@@ -50,7 +50,7 @@ def test_a_map_goes_from_file_to_report(home: Home, tmp_path: Path) -> None:
     assert "Inverse pole figure along z" in report
     states = command(home, "status", "map").stdout
     listed = {line.split()[0]: line.split()[1] for line in states.splitlines()}
-    assert listed == {spec.name: "current" for spec in ARTIFACTS if not needs_patterns(spec.name)}
+    assert listed == {spec.name: "current" for spec in ARTIFACTS if not needs(spec.name)}
     again = command(home, "characterize", str(tmp_path / "map.ctf"))
     assert "nothing was recomputed" in again.stdout
 
