@@ -55,8 +55,8 @@ class PatternVae(nn.Module):
 
     Five blocks of a 3x3 convolution with stride 2 and LeakyReLU(0.2), two dense layers for mean and log variance; the
     decoder mirrors them. Deviations from the paper: patterns are padded (by their edges) to multiples of 32 and the
-    reconstruction is cropped, as H/32 is no whole number for 400x500; five up-samplings, as four cannot undo five strides
-    of two; patterns are brought to [-1, 1], the range of the tanh.
+    reconstruction is cropped, as H/32 is no whole number for 400x500; five up-samplings, as four cannot undo five
+    strides of two; patterns are brought to [-1, 1], the range of the tanh.
 
     Parameters
     ----------
