@@ -10,6 +10,7 @@ import dagster as dg
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
+from microstructure_assets.assets.chemistry import chemistry_lane  # noqa: E402
 from microstructure_assets.assets.crystallography import crystallography_lane  # noqa: E402
 from microstructure_assets.assets.length_scale import length_scale_lane  # noqa: E402
 from microstructure_assets.assets.patterns import scan_lane  # noqa: E402
@@ -41,6 +42,7 @@ def build_defs(overrides: Mapping[str, Any] | None = None, tick_seconds: int = T
             tile_lane,
             segmentation_lane,
             crystallography_lane,
+            chemistry_lane,
             report_lane,
         ],
         jobs=[characterize, configure],

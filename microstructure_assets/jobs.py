@@ -17,7 +17,7 @@ from microstructure_assets.resources import (
     settings_form,
 )
 from microstructure_assets.store.contract import ARTIFACTS
-from microstructure_assets.store.crystallography_artifacts import CRYSTALLOGRAPHY_ARTIFACTS
+from microstructure_assets.store.crystallography_artifacts import CHEMISTRY_ARTIFACTS, CRYSTALLOGRAPHY_ARTIFACTS
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.store import recorded_as
@@ -29,6 +29,7 @@ STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("tile", tuple(spec.name for spec in ARTIFACTS if spec.per == "tile")),
     ("scan", ("segmentation_map",)),
     ("scan", tuple(spec.name for spec in CRYSTALLOGRAPHY_ARTIFACTS)),
+    ("scan", tuple(spec.name for spec in CHEMISTRY_ARTIFACTS)),
     ("scan", ("scan_report",)),
 )
 PARENT_RUN_TAG = "microstructure/parent_run"
@@ -54,6 +55,9 @@ def run_stages(context: dg.OpExecutionContext, home: HomeResource, compute: Comp
     graph = _definitions(home, compute).resolve_implicit_global_asset_job_def()
     for per, artifacts in STAGES:
         recipes = Recipes(store, scan)
+        artifacts = tuple(filter(recipes.applies, artifacts))
+        if not artifacts:
+            continue
         reasons = stale_reasons(recipes, per, artifacts)
         if not reasons and recorded(context.instance, store, recipes, per, artifacts):
             context.log.info(f"{', '.join(artifacts)}: nothing to recompute")

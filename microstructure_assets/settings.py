@@ -31,6 +31,7 @@ def settings_groups() -> dict[str, type[Settings]]:
     """Every settings group by its name, in the order in which a scan meets them."""
     from microstructure_assets.acquisition.settings import AcquisitionSettings
     from microstructure_assets.methods import settings as methods
+    from microstructure_assets.methods.chemistry_settings import ChemistrySettings
     from microstructure_assets.methods.crystallography.settings import CrystallographySettings
 
     return {
@@ -48,6 +49,7 @@ def settings_groups() -> dict[str, type[Settings]]:
         "boundaries": methods.BoundariesSettings,
         "stitching": methods.StitchingSettings,
         "crystallography": CrystallographySettings,
+        "chemistry": ChemistrySettings,
     }
 
 

@@ -172,12 +172,22 @@ class PartitionWork:
             wanted = [artifact for artifact in maker.artifacts if artifact in self.selected]
             started = time.perf_counter()
             try:
+                if not self._applies(scan, slot, wanted):
+                    continue
                 upstream = self._upstream(scan, slot, wanted)
                 outcomes = make(self.store, scan, slot, maker, wanted, self.origin, self.compute)
             except MakingFailed as failed:
                 return found, FailureReport.of(failed)
             found.append(Made(tuple(outcomes.values()), upstream, time.perf_counter() - started))
         return found, None
+
+    def _applies(self, scan: str, slot: str | None, artifacts: Sequence[str]) -> bool:
+        """Whether the scan holds what they need; maps, for example, have no patterns."""
+        try:
+            recipes = Recipes(self.store, scan)
+            return all(recipes.applies(artifact) for artifact in artifacts)
+        except Exception as error:
+            raise failure(scan, slot, artifacts, error) from error
 
     def _upstream(self, scan: str, slot: str | None, artifacts: Sequence[str]) -> dict[str, str]:
         try:

@@ -102,6 +102,10 @@ class ScanView:
             raise Overtaken(f"{self._made}: input {name} changed while it was being made; run it again")
         return found
 
+    def has(self, artifact: str) -> bool:
+        """Whether an artifact of the scan is among the inputs: a scan lacks what is made of what it does not hold."""
+        return any(artifact in recipe.inputs for recipe in self.recipes)
+
     def standing(self, artifact: str) -> Artifact | None:
         """An artifact of the scan as it stands, whatever the recipes say; only for what decides no content.
 

@@ -9,14 +9,17 @@ from dagster import AutomationCondition as Condition
 
 from microstructure_assets.automation.under_way import scans_under_way
 from microstructure_assets.partitions import split_key
+from microstructure_assets.store.contract import ArtifactUnknown, needs
 from microstructure_assets.store.home import resolve_home
+from microstructure_assets.store.recipes import holdings
 from microstructure_assets.store.scans import ScanRegistry, ScanUnknown
 from microstructure_assets.store.store import Store
 from microstructure_assets.store.tiles import tiles_of
 
 
 class UnusedSlot(Condition):
-    """True for a slot that the scan's known tiling does not use; false while the tiling is unknown.
+    """True for what a scan does not have: a slot that its known tiling does not use, and artifacts of patterns or
+    element maps where it has none; false while tiling and manifest are unknown.
 
     The opposite predicate, "in the tiling", would be false for every slot while the tiling is unknown, and a fan-in
     that waits for "all slots in the tiling" would then run before any tile exists.
@@ -29,13 +32,20 @@ class UnusedSlot(Condition):
 
     def evaluate(self, context: dg.AutomationContext) -> dg.AutomationResult:
         """Look at the candidates' slots against the tilings in the store."""
-        candidates = context.candidate_subset
-        if not isinstance(context.partitions_def, dg.MultiPartitionsDefinition):
+        candidates, store = context.candidate_subset, Store(resolve_home())
+        tiled = isinstance(context.partitions_def, dg.MultiPartitionsDefinition)
+        wanted = _needs(context.key)
+        if not tiled and not wanted:
             return dg.AutomationResult(context, true_subset=context.get_empty_subset())
         used: dict[str, set[str] | None] = {}
         unused = set()
         for key in candidates.expensively_compute_partition_keys():
-            scan, slot = split_key(key)
+            scan, slot = split_key(key) if tiled else (key, None)
+            if wanted and not wanted <= holdings(store, scan):
+                unused.add(key)
+                continue
+            if slot is None:
+                continue
             if scan not in used:
                 used[scan] = used_slots(scan)
             known = used[scan]
@@ -59,6 +69,14 @@ class Characterizing(Condition):
         keys = candidates.expensively_compute_partition_keys() if busy else set()
         taken = {key for key in keys if key and split_key(key)[0] in busy}
         return dg.AutomationResult(context, candidates.compute_intersection_with_partition_keys(taken))
+
+
+def _needs(key: Any) -> frozenset[str]:
+    """What an asset needs of a scan; nothing where it is no artifact, as the settings."""
+    try:
+        return needs(key.to_user_string())
+    except ArtifactUnknown:
+        return frozenset()
 
 
 def used_slots(scan: str) -> set[str] | None:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from microstructure_assets.figures.anomalies import draw_anomalies
 from microstructure_assets.figures.boundaries import draw_weight_boundaries
+from microstructure_assets.figures.chemistry import draw_element_maps
 from microstructure_assets.figures.clusters import draw_gmm_clusters
 from microstructure_assets.figures.components import draw_pca_scores
 from microstructure_assets.figures.crystallography import (
@@ -46,6 +47,7 @@ DRAWERS: Mapping[str, Drawer] = MappingProxyType(
         "kernel_average_misorientation": draw_kernel_average_misorientation,
         "grains": draw_grains,
         "grain_statistics": draw_grain_statistics,
+        "element_maps": draw_element_maps,
     }
 )
 """Artifact name to the function that draws it; `inputs.Drawer` says what all of them take."""

@@ -142,6 +142,8 @@ def about(manifest: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[tuple[
         ("grid", f"{grid['rows']} rows × {grid['columns']} columns"),
         ("step", step),
         ("phases", ", ".join(phase["name"] for phase in manifest.get("phases", [])) or "not given"),
-        ("noise", f"{facts['noise_deviation']:.3g} per pixel, in the intensity of the corrected patterns"),
     ]
+    if "noise_deviation" in facts:
+        noise = f"{facts['noise_deviation']:.3g} per pixel, in the intensity of the corrected patterns"
+        known.append(("noise", noise))
     return tuple(known)

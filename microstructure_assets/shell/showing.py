@@ -35,6 +35,8 @@ def show_scan(home: Home, scan: str, why: bool) -> None:
     recipes = Recipes(Store(home), scan)
     unsettled: set[tuple[str, str | None]] = set()
     for spec in ARTIFACTS:
+        if not recipes.applies(spec.name):
+            continue
         for tile in recipes.tiles() if spec.per == "tile" else [None]:
             head = recipes.store.head(scan, spec.name, tile)
             stale = recipes.why_stale(spec.name, tile)
@@ -106,15 +108,34 @@ def artifact_path(home: Home, scan: str, asset: str, tile: str | None, part: str
 def print_summary(home: Home, scan: str, runs: frozenset[str], seconds: float) -> None:
     """What was found, and what these runs computed, in a few lines."""
     store, recipes = Store(home), Recipes(Store(home), scan)
-    manifest, tiling = store.read(scan, "scan_manifest").document(), store.read(scan, "analysis_tiling").attributes
-    found = store.read(scan, "segmentation_map").attributes
+    manifest = store.read(scan, "scan_manifest").document()
+    grid = manifest["grid"]
+    unit = "µm" if grid["step_x_um"] is not None else "points (no step known)"
+    click.echo(f"scan {scan}: {grid['rows']} x {grid['columns']} points, {manifest['format']}")
+    if recipes.applies("segmentation_map"):
+        _print_regions(store, scan, recipes, unit)
+    _print_grains(store, scan, unit)
+    click.echo(f"  {_what_was_done(recipes, runs)}; {seconds:.1f} s")
+    click.echo(f"report: {store.read(scan, 'scan_report').path}")
+    click.echo("web UI: make ui, or microstructure ui")
+
+
+def _print_grains(store: Store, scan: str, unit: str) -> None:
+    """The grains; nothing where the scan brings no orientations."""
+    found = store.read(scan, "grain_statistics").attributes
+    if found["grains"]:
+        click.echo(
+            f"  {found['grains']} grains; mean diameter {found['diameter_number_mean_um']:.3g} {unit}, "
+            f"area-weighted {found['diameter_area_mean_um']:.3g} {unit}"
+        )
+
+
+def _print_regions(store: Store, scan: str, recipes: Recipes, unit: str) -> None:
+    """What was found on the patterns."""
+    tiling, found = (store.read(scan, name).attributes for name in ("analysis_tiling", "segmentation_map"))
     tiles = recipes.tiles(regions=False)
     clusters = [store.read(scan, "gmm_clusters", tile).attributes["clusters_mean"] for tile in tiles]
     anomalies = [store.read(scan, "anomalies", tile).attributes["anomaly_share"] for tile in tiles]
-    grid = manifest["grid"]
-    step_known = grid["step_x_um"] is not None
-    unit = "µm" if step_known else "points (no step known)"
-    click.echo(f"scan {scan}: {grid['rows']} x {grid['columns']} points, {manifest['format']}")
     click.echo(
         f"  analysed in {tiling['n']} x {tiling['n']} ROIs of {sum(clusters) / len(clusters):.1f} clusters on average"
     )
@@ -128,9 +149,6 @@ def print_summary(home: Home, scan: str, runs: frozenset[str], seconds: float) -
     share = 100 * sum(anomalies) / len(anomalies)
     click.echo(f"  anomalies {share:.1f} % of points (where 5 % are expected inside grains, and most at boundaries)")
     click.echo(f"  {100 * found['trusted_share']:.1f} % of points surely lie in their region rather than in the next")
-    click.echo(f"  {_what_was_done(recipes, runs)}; {seconds:.1f} s")
-    click.echo(f"report: {store.read(scan, 'scan_report').path}")
-    click.echo("web UI: make ui, or microstructure ui")
 
 
 def _what_was_done(recipes: Recipes, runs: frozenset[str]) -> str:

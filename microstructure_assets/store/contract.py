@@ -6,8 +6,10 @@ Artifacts of the scan stand in `scan_artifacts`, those of its tiles in `tile_art
 
 from __future__ import annotations
 
+from functools import cache
+
 from microstructure_assets.errors import InputError
-from microstructure_assets.store.crystallography_artifacts import CRYSTALLOGRAPHY_ARTIFACTS
+from microstructure_assets.store.crystallography_artifacts import CHEMISTRY_ARTIFACTS, CRYSTALLOGRAPHY_ARTIFACTS
 from microstructure_assets.store.scan_artifacts import SCAN_ARTIFACTS
 from microstructure_assets.store.specs import NUMERICS, YX, ArtifactSpec, Table, Variable
 from microstructure_assets.store.tile_artifacts import TILE_ARTIFACTS
@@ -61,6 +63,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         ),
     ),
     *CRYSTALLOGRAPHY_ARTIFACTS,
+    *CHEMISTRY_ARTIFACTS,
     ArtifactSpec(
         name="scan_report",
         per="scan",
@@ -80,8 +83,9 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "cnmf_weights",
             "weight_boundaries",
             "segmentation_map",
+            *(spec.name for spec in (*CRYSTALLOGRAPHY_ARTIFACTS, *CHEMISTRY_ARTIFACTS)),
         ),
-        code_version="4",
+        code_version="5",
         libraries=SOFTWARE,
     ),
 )
@@ -100,3 +104,11 @@ def artifact_spec(name: str) -> ArtifactSpec:
     if name not in BY_NAME:
         raise ArtifactUnknown(f"artifact {name[:60]!r}: no such artifact; there are {', '.join(BY_NAME)}")
     return BY_NAME[name]
+
+
+@cache
+def needs(name: str) -> frozenset[str]:
+    """What a scan must hold to have this artifact: what its own contract says, and that of all above it."""
+    spec = artifact_spec(name)
+    above = () if spec.form == "page" else spec.dependencies
+    return frozenset(spec.needs).union(*(needs(dependency) for dependency in above))

@@ -117,3 +117,22 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         ),
     ),
 )
+
+CHEMISTRY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
+    ArtifactSpec(
+        name="element_maps",
+        per="scan",
+        form="arrays",
+        title="Counts of each X-ray line at each point, and three elements as colours.",
+        after=("scan_manifest",),
+        needs=("element_maps",),
+        raw_files=True,
+        settings=(*READING, "chemistry"),
+        libraries=READERS,
+        variables=(
+            Variable("counts", ("element", "y", "x"), "counts", "of each line, in the order and unit of the table"),
+            Variable("rgb", ("y", "x", "channel"), "1", "three elements as red, green, blue; no shares"),
+        ),
+        tables=(Table("elements", ("line", "element", "unit", "mean"), "A row per line"),),
+    ),
+)

@@ -12,7 +12,7 @@ from typing import Any
 from microstructure_assets.settings import Settings
 from microstructure_assets.store.artifact import ArtifactMissing
 from microstructure_assets.store.content import hash_json
-from microstructure_assets.store.contract import ARTIFACTS, artifact_spec
+from microstructure_assets.store.contract import ARTIFACTS, artifact_spec, needs
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.names import REGION_SLOTS, Slot
@@ -63,6 +63,10 @@ class Recipes:
             libraries={name: importlib.metadata.version(name) for name in spec.libraries},
         )
 
+    def applies(self, artifact: str) -> bool:
+        """Whether the scan holds what the artifact needs; true until its manifest tells."""
+        return needs(artifact) <= holdings(self.store, self.scan.name)
+
     def why_stale(self, artifact: str, tile: str | None = None) -> str | None:
         """Why an artifact would be made again; None when it is current."""
         try:
@@ -111,7 +115,7 @@ class Recipes:
 
     def _inputs(self, spec: ArtifactSpec, tile: TileBounds | None) -> dict[str, str]:
         inputs, tiles = {}, [] if tile else self.tiles(regions=False)
-        for name in spec.inputs:
+        for name in filter(self.applies, spec.inputs):
             if artifact_spec(name).per == "scan":
                 inputs[name] = self._content(name, None)
             elif tile is not None:
@@ -149,6 +153,13 @@ class Recipes:
                 "provenance": hash_json(provenance),
             }
         return extra
+
+
+def holdings(store: Store, scan: str) -> frozenset[str]:
+    """What a scan holds of ``patterns`` and ``element_maps``; both until its manifest tells."""
+    manifest, kinds = store.find(scan, "scan_manifest"), ("patterns", "element_maps")
+    found = dict.fromkeys(kinds, True) if manifest is None else manifest.document()
+    return frozenset(kind for kind in kinds if found.get(kind, True))
 
 
 def source_fingerprint(files: Iterable[Path]) -> str:

@@ -50,6 +50,9 @@ class ArtifactSpec:
     pinned : tuple of str
         Artifacts that it is chosen from when it is first made. Their content is no part of the key: it stays as it is
         when they change, until a setting of its own asks for another choice.
+    needs : tuple of str
+        What the scan must hold beside its grid, ``patterns`` or ``element_maps``; a scan without it lacks the artifact
+        and all that is made of it but for pages, which say what there is.
     raw_files : bool
         Whether the hash of the scan's raw files is part of the key.
     settings : tuple of str
@@ -67,6 +70,7 @@ class ArtifactSpec:
     inputs: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
+    needs: tuple[Literal["patterns", "element_maps"], ...] = ()
     raw_files: bool = False
     settings: tuple[str, ...] = ()
     code_version: str = "1"

@@ -8,6 +8,7 @@ import dagster as dg
 from microstructure_assets.automation.under_way import PROCESS_TAG, this_process
 from microstructure_assets.definitions import build_defs
 from microstructure_assets.store.contract import ARTIFACTS
+from microstructure_assets.store.crystallography_artifacts import CRYSTALLOGRAPHY_ARTIFACTS
 from microstructure_assets.store.store import Store
 from microstructure_assets.store.tile_artifacts import TILE_ARTIFACTS
 from microstructure_assets_tests.automation.conftest import make_tiling
@@ -20,6 +21,7 @@ SCAN_STAGE = [
     "nmi_scale_curve",
     "analysis_tiling",
 ]
+CRYSTALLOGRAPHY = [spec.name for spec in CRYSTALLOGRAPHY_ARTIFACTS]
 TILES = [spec.name for spec in TILE_ARTIFACTS]
 FOUR = ["s|t00", "s|t01", "s|t02", "s|t03"]
 
@@ -61,7 +63,7 @@ def characterised(instance: dg.DagsterInstance, store: Store) -> Ticks:
     make_tiling(store, "s", 2)
     ticks.record(SCAN_STAGE, ["s"])
     ticks.record(TILES, FOUR)
-    ticks.record(["segmentation_map", "scan_report"], ["s"])
+    ticks.record(["segmentation_map", *CRYSTALLOGRAPHY, "scan_report"], ["s"])
     ticks.tick()
     ticks.tick()
     assert ticks.tick() == {}

@@ -1,0 +1,80 @@
+"""A map without patterns: what is made of orientations is made, what is made of patterns is not missed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray
+
+from microstructure_assets.store.catalogue import connect
+from microstructure_assets.store.contract import ARTIFACTS, needs
+from microstructure_assets.store.home import Home
+from microstructure_assets_tests.acquisition.conftest import CTF
+from microstructure_assets_tests.e2e.test_nickel import command
+
+ROWS, COLUMNS = 12, 20
+
+
+def write_map(path: Path) -> np.ndarray:
+    """Two grains of ferrite 30 degrees apart and one of austenite; a wild point, a hole and a pore; the true grains."""
+    truth = np.ones((ROWS, COLUMNS), int)
+    truth[:, 8:] = 2
+    truth[8:, 8:] = 3
+    angle, phase = np.array([0, 10, 40, 10])[truth], np.array([0, 1, 1, 2])[truth]
+    angle[3, 3] = 25
+    phase[5, 5] = 0
+    phase[2:8, 14:19] = 0
+    truth[2:8, 14:19] = 0
+    lines = [
+        f"{own}\t{n % COLUMNS * 0.25:.4f}\t{n // COLUMNS * 0.5:.4f}\t8\t0\t{turn}\t0\t0\t0.5\t9\t0\r\n"
+        for n, (own, turn) in enumerate(zip(phase.ravel(), angle.ravel(), strict=True))
+    ]
+    path.write_bytes((CTF.format(rows=ROWS, columns=COLUMNS).replace("\n", "\r\n") + "".join(lines)).encode())
+    return truth
+
+
+def test_a_map_goes_from_file_to_report(home: Home, tmp_path: Path) -> None:
+    truth = write_map(tmp_path / "map.ctf")
+    done = command(home, "characterize", str(tmp_path / "map.ctf"))
+    assert done.returncode == 0, done.stderr
+    assert "3 grains" in done.stdout
+    grains = xarray.open_zarr(command(home, "path", "map", "grains").stdout.strip())
+    np.testing.assert_array_equal(grains["grain"].values, truth)
+    assert not grains["measured"].values[[3, 5], [3, 5]].any()
+    kam = xarray.open_zarr(command(home, "path", "map", "kernel_average_misorientation").stdout.strip())["kam_degrees"]
+    assert kam.attrs["units"] == "degrees"
+    assert float(kam[6, 2]) == 0
+    report = Path(command(home, "path", "map", "scan_report").stdout.strip()).read_text(encoding="utf-8")
+    assert "3 grains at 2°" in report
+    assert "Inverse pole figure along z" in report
+    states = command(home, "status", "map").stdout
+    listed = {line.split()[0]: line.split()[1] for line in states.splitlines()}
+    assert listed == {spec.name: "current" for spec in ARTIFACTS if not needs(spec.name)}
+    again = command(home, "characterize", str(tmp_path / "map.ctf"))
+    assert "nothing was recomputed" in again.stdout
+
+
+def test_the_table_of_grains_is_a_view_over_all_scans(home: Home, tmp_path: Path) -> None:
+    write_map(tmp_path / "map.ctf")
+    assert command(home, "characterize", str(tmp_path / "map.ctf")).returncode == 0
+    with connect(home.root) as connection:
+        rows = connection.sql(
+            "SELECT scan, grain, phase_name, point_count, touches_edge, neighbours FROM grain_statistics ORDER BY grain"
+        ).fetchall()
+    assert rows == [
+        ("map", 1, "Ferrite", 96, True, 2),
+        ("map", 2, "Ferrite", 66, True, 2),
+        ("map", 3, "Austenite", 48, True, 2),
+    ]
+
+
+def test_another_threshold_makes_the_grains_again_and_not_the_orientations(home: Home, tmp_path: Path) -> None:
+    write_map(tmp_path / "map.ctf")
+    assert command(home, "characterize", str(tmp_path / "map.ctf")).returncode == 0
+    changed = command(
+        home, "characterize", str(tmp_path / "map.ctf"), "--set", "crystallography.grain_threshold_deg=35"
+    )
+    assert "2 grains" in changed.stdout
+    why = command(home, "status", "map", "--why").stdout
+    assert "grain_threshold_deg 2.0 → 35.0" in why
