@@ -24,7 +24,7 @@ LEVELS = [
     {"assets", "automation", "checks"},
     {"resources", "partitions"},
     {"figures"},
-    {"methods", "networks", "simulation"},
+    {"methods", "networks", "simulation", "indexing"},
     {"acquisition"},
     {"results"},
     {"store"},
@@ -37,7 +37,10 @@ KNOWN_EXCEPTIONS = {
     # The job is found in the definitions that hold it, at run time.
     ("jobs", "definitions"),
 }
-HEAVY = ["torch", "kikuchipy", "hyperspy", "orix", "sklearn", "pandas", "matplotlib", "zarr", "numba", "scipy", "dask"]
+HEAVY = [
+    "torch", "kikuchipy", "pyebsdindex", "hyperspy", "orix", "diffpy", "sklearn", "pandas", "matplotlib", "zarr",
+    "numba", "scipy", "dask",
+]  # fmt: skip
 
 
 def room(path: Path) -> str:
