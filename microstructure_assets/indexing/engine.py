@@ -75,7 +75,7 @@ def alone() -> Iterator[None]:
 
     with _one_caller, single_blas_thread():
         threads = numba.get_num_threads()
-        numba.set_num_threads(max(1, min(worker_count(), numba.config.NUMBA_NUM_THREADS)))
+        numba.set_num_threads(min(worker_count(), int(vars(numba.config)["NUMBA_NUM_THREADS"])))
         try:
             yield
         finally:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.errors import InputError
-from microstructure_assets.indexing.engine import alone
+from microstructure_assets.indexing.centre_fit import fitted_centre
 from microstructure_assets.indexing.geometry import Centre
 from microstructure_assets.indexing.hough import HoughIndexer, IndexedPoints
 from microstructure_assets.indexing.settings import IndexingSettings
@@ -94,9 +94,9 @@ def check_pattern_centre(
 
     Notes
     -----
-    Of each region the patterns of largest confidence are taken from an even sample, and the centre that makes their
-    bands fit best is sought from the declared one by Nelder and Mead's simplex (PyEBSDIndex). A search that begins
-    too far off ends in a wrong place: see that `fit_found_deg` has become small.
+    Of each region the patterns of largest confidence are taken from an even sample, and
+    :func:`~microstructure_assets.indexing.centre_fit.fitted_centre` starts from the declared centre. A search that
+    begins too far off ends in a wrong place: see that `fit_found_deg` has become small.
     """
     chosen, patterns = [], []
     for points in _regions(grid_shape, settings.centre_regions, settings.centre_points * _CANDIDATES):
@@ -128,23 +128,6 @@ def check_pattern_centre(
         region_centre=centres,
         region_patterns=np.array([len(points) for points in chosen]),
     )
-
-
-def fitted_centre(indexer: HoughIndexer, patterns: NDArray[Any]) -> Centre:
-    """The one centre with which the bands of some patterns fit best, sought from the indexer's.
-
-    Parameters
-    ----------
-    indexer : HoughIndexer
-    patterns : (n, height, width) ndarray
-    """
-    from pyebsdindex.pcopt import optimize
-
-    engine, prepared = indexer.engine, indexer.prepared(patterns)
-    with alone():
-        found = optimize(prepared, engine, PC0=list(engine.PC))
-    x, y, z = (float(part) for part in np.ravel(found)[:3])
-    return indexer.geometry.from_averaged((x, y, z), indexer.averaged)
 
 
 def _regions(shape: tuple[int, int], regions: int, candidates: int) -> list[NDArray[np.int64]]:
