@@ -12,16 +12,24 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Import what compiles at import, and characterise the nickel scan in a throw-away home."""
+    """Import what compiles at import, index a pattern, and characterise the nickel scan in a throw-away home."""
     import kikuchipy.data
     import kikuchipy.signals
+    import numpy as np
 
+    from microstructure_assets.acquisition.scan import Phase
+    from microstructure_assets.indexing.geometry import PatternGeometry
+    from microstructure_assets.indexing.hough import HoughIndexer
+    from microstructure_assets.indexing.phases import indexed_phases
+    from microstructure_assets.indexing.settings import IndexingSettings
     from microstructure_assets.shell.running import characterize_scan
     from microstructure_assets.simulation.settings import TwinSettings
     from microstructure_assets.simulation.twin import make_twin
     from microstructure_assets.store.home import Home, prepare_home
 
     assert kikuchipy.signals.EBSD
+    nickel = indexed_phases((Phase("nickel", "m-3m", 225, (3.52,) * 3, (90.0,) * 3),), IndexingSettings())
+    HoughIndexer(nickel, PatternGeometry(60, 60, (0.5, 0.25, 0.55), 70.0)).index(np.eye(60)[None])
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MICROSTRUCTURE_HOME"] = str(Path(folder) / "home")
         make_twin(TwinSettings(rows=12, columns=12), Path(folder) / "twin.h5")

@@ -82,8 +82,8 @@ class HoughIndexer:
     -----
     PyEBSDIndex finds peaks of the filtered Radon transform, lets triplets of bands vote for families of planes, and
     fits the orientation to the bands (QUEST) [1]_. Where several phases are looked for, the one with the largest
-    (3° - fit) × bands wins. The result for a pattern depends neither on its neighbours in a block nor on the number of
-    threads.
+    (3° - fit) × bands wins. Patterns are always given to it in batches of one length, filled up where there are fewer,
+    so that results depend neither on how blocks are cut nor on the number of threads.
 
     References
     ----------
@@ -94,10 +94,10 @@ class HoughIndexer:
     phases: tuple[IndexedPhase, ...]
     geometry: PatternGeometry
     pixel_limit: int = 20_000
-    band_count: int = 9
+    band_count: int = 12
     rho_fraction: float = 0.15
-    minimum_bands: int = 6
-    maximum_fit_deg: float = 1.2
+    minimum_bands: int = 5
+    maximum_fit_deg: float = 1.5
     minimum_confidence: float = 0.1
 
     @classmethod
@@ -179,7 +179,9 @@ class HoughIndexer:
         )
 
     def _indexed(self, patterns: NDArray[np.float32]) -> IndexedPoints:
-        found = solutions(self.engine, patterns)
+        # Always as many at once: products of quaternions end in other bits where arrays have other lengths.
+        filled = np.resize(patterns, (BATCH_POINTS, *patterns.shape[1:]))
+        found = solutions(self.engine, filled)[: len(patterns)]
         solved = found["phase"] >= 0
         confidence = np.where(solved, found["cm"], 0).astype(np.float32)
         fit = np.where(solved, found["fit"], np.nan).astype(np.float32)

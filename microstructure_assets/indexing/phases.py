@@ -20,6 +20,11 @@ from microstructure_assets.indexing.settings import (
 
 Quaternion = tuple[float, float, float, float]
 
+#: Found on twins: with more planes noise finds orientations, with fewer a close-packed hexagonal crystal has too few of
+#: its strong ones, since those are not of the largest spacings.
+_CUBIC_PLANES, _OTHER_PLANES = 20, 30
+_FIRST_CUBIC_GROUP = 195
+
 
 class PhaseNotIndexable(InputError):
     """A phase of which too little is known, or what is known contradicts itself."""
@@ -115,7 +120,8 @@ def _indexed(
             f"phase {phase.name!r}: {error}; correct the file, or declare indexing.space_groups='{phase.name}: NUMBER'"
         ) from error
     _require_point_group(phase, group)
-    chosen = families or reflecting_families(group, *lattice, settings.reflector_planes)
+    planes = settings.reflector_planes or (_CUBIC_PLANES if group >= _FIRST_CUBIC_GROUP else _OTHER_PLANES)
+    chosen = families or reflecting_families(group, *lattice, planes)
     if len(chosen) < 2:
         raise PhaseNotIndexable(
             f"phase {phase.name!r}: found {len(chosen)} reflecting family, expected two at least; declare more: "

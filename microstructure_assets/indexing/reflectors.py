@@ -73,7 +73,7 @@ def symmetry_quaternions(
     """
     from diffpy.structure import Lattice, Structure
     from orix.crystal_map import Phase
-    from orix.quaternion import Rotation
+    from scipy.spatial.transform import Rotation
 
     lattice = Phase(
         space_group=space_group, structure=Structure(lattice=Lattice(*lattice_angstrom, *lattice_angles_deg))
@@ -90,7 +90,8 @@ def symmetry_quaternions(
             )
         found[tuple(proper.astype(int).ravel().tolist())] = cartesian
     matrices = np.stack([found[key] for key in sorted(found, reverse=True)])
-    return np.asarray(Rotation.from_matrix(matrices).data, dtype=np.float64).reshape(-1, 4)
+    # Not orix's `from_matrix`, which gives two-fold axes wrong signs.
+    return np.asarray(Rotation.from_matrix(matrices).as_quat(canonical=True, scalar_first=True), dtype=np.float64)
 
 
 def _operations(space_group: int) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:

@@ -19,18 +19,19 @@ class IndexingSettings(Settings):
         description="vendor: the vendor's indexing or none; hough: index the patterns here; auto: the vendor's where "
         "it exists, else here where calibration and phases are known",
     )
-    band_count: int = Field(9, ge=5, le=20, description="Bands looked for in each pattern")
+    band_count: int = Field(12, ge=5, le=20, description="Bands looked for in each pattern")
     rho_fraction: float = Field(
         0.15,
         ge=0.01,
         lt=0.9,
         description="Outer share of the Hough transform's distances in which no bands are looked for [fraction]",
     )
-    reflector_planes: int = Field(
-        25,
+    reflector_planes: int | None = Field(
+        None,
         ge=8,
         le=200,
-        description="Lattice planes of a phase from which on no further family is taken; they come by falling spacing",
+        description="Lattice planes of a phase from which on no further family is taken; they come by falling spacing; "
+        "none = 20 for cubic crystals, 30 for others",
     )
     space_groups: str = Field(
         "",
@@ -44,10 +45,10 @@ class IndexingSettings(Settings):
     )
     leave_out: str = Field("", description="Names of phases that are not looked for, between semicolons")
     minimum_bands: int = Field(
-        6, ge=4, le=20, description="Bands that must fit an orientation for a point to count as indexed"
+        5, ge=4, le=20, description="Bands that must fit an orientation for a point to count as indexed"
     )
     maximum_fit_deg: float = Field(
-        1.2, gt=0, le=5, description="Mean deviation of the fitting bands up to which a point is indexed [degrees]"
+        1.5, gt=0, le=5, description="Mean deviation of the fitting bands up to which a point is indexed [degrees]"
     )
     minimum_confidence: float = Field(
         0.1, ge=0, le=1, description="Confidence metric from which on a point is indexed, 0 to 1"
@@ -64,7 +65,7 @@ class IndexingSettings(Settings):
         "fit is used",
     )
     centre_regions: int = Field(3, ge=1, le=10, description="Regions along each axis for which a centre is fitted")
-    centre_points: int = Field(12, ge=4, le=200, description="Patterns of each region that the fit takes")
+    centre_points: int = Field(20, ge=4, le=200, description="Patterns of each region that the fit takes")
 
     @field_validator("space_groups")
     @classmethod

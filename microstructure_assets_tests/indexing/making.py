@@ -39,7 +39,15 @@ class Known:
 
 def known_scan(**settings: Any) -> Known:
     """A twin of 12 x 12 points, corrected as the platform does it."""
-    values = {"rows": 12, "columns": 12, "mean_grain_diameter_points": 5.0, "master_pattern": "kinematical", **settings}
+    values = {
+        "rows": 12,
+        "columns": 12,
+        "mean_grain_diameter_points": 4.0,
+        "beam_fwhm_x_um": 0.02,
+        "beam_fwhm_y_um": 0.02,
+        "master_pattern": "kinematical",
+        **settings,
+    }
     twin = simulate(TwinSettings(**values))
     s, truth = twin.settings, twin.truth
     height, width = s.detector_height_px, s.detector_width_px
@@ -91,7 +99,7 @@ def hexagonal_patterns(count: int = 40) -> tuple[Phase, PatternGeometry, NDArray
     structure = Structure(atoms, Lattice(3.209, 3.209, 5.211, 90, 90, 120))
     vectors = ReciprocalLatticeVector.from_min_dspacing(OrixPhase("Mg", space_group=194, structure=structure), 0.8)
     vectors.sanitise_phase()
-    vectors = vectors[vectors.allowed].unique(use_symmetry=True).symmetrise()
+    vectors = vectors.unique(use_symmetry=True).symmetrise()
     vectors.calculate_structure_factor()
     strength = np.abs(vectors.structure_factor)
     vectors = vectors[strength > 0.05 * strength.max()]
