@@ -40,8 +40,8 @@ def fitted_centre(indexer: HoughIndexer, patterns: NDArray[Any]) -> Centre:
     Bands are matched with lattice planes, then the centre is fitted with the orientations eliminated: for each centre
     the best rotation of each pattern follows from a singular value decomposition (Wahba's problem). As the centre
     moves, bands may match other planes, so both steps are repeated until it stays. PyEBSDIndex 0.3.10's own search
-    (`pcopt.optimize`) found a centre as good on one twin, a hundred times slower, by an objective that moves the bands a little each
-    time it is evaluated, so that its value depends on how often it was asked.
+    (`pcopt.optimize`) found a centre as good on one twin, a hundred times slower, by an objective that moves the bands
+    a little each time it is evaluated, so that its value depends on how often it was asked.
     """
     from scipy.optimize import least_squares
 
