@@ -33,6 +33,8 @@ def settings_groups() -> dict[str, type[Settings]]:
     from microstructure_assets.methods import settings as methods
     from microstructure_assets.methods.chemistry_settings import ChemistrySettings
     from microstructure_assets.methods.crystallography.settings import CrystallographySettings
+    from microstructure_assets.methods.latents.settings import LatentSettings
+    from microstructure_assets.networks.settings import AutoencoderSettings
 
     return {
         "acquisition": AcquisitionSettings,
@@ -50,6 +52,8 @@ def settings_groups() -> dict[str, type[Settings]]:
         "stitching": methods.StitchingSettings,
         "crystallography": CrystallographySettings,
         "chemistry": ChemistrySettings,
+        "autoencoder": AutoencoderSettings,
+        "latents": LatentSettings,
     }
 
 
