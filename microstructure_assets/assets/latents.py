@@ -272,4 +272,4 @@ MAKERS = (
     Maker(("latent_bands",), fill_latent_bands),
 )
 
-latent_lane = lane("latents", "latents", MAKERS)
+latent_lane = lane("latent_analysis", "latents", MAKERS)

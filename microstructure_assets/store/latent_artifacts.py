@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from microstructure_assets.store.specs import KERNELS, YX, ArtifactSpec, Table, Variable
+from microstructure_assets.store.specs import KERNELS, NUMERICS, YX, ArtifactSpec, Table, Variable
 
 NETWORK = ("numba", "numpy", "safetensors", "torch")
 
@@ -59,7 +59,7 @@ LATENT_ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "latents.silhouette_least",
             "latents.seed",
         ),
-        libraries=("numpy", "scikit-learn"),
+        libraries=(*NUMERICS, "scikit-learn"),
         on_request=True,
         variables=(Variable("cluster", YX, "1", "cluster from 1, the largest first; 0 = pore"),),
         tables=(
@@ -77,7 +77,7 @@ LATENT_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="The latents in a plane, by t-SNE.",
         inputs=("vae_latents", "latent_clusters"),
         settings=("latents.embedded_points", "latents.perplexity", "latents.seed"),
-        libraries=("numpy", "scikit-learn"),
+        libraries=(*NUMERICS, "scikit-learn"),
         on_request=True,
         variables=(
             Variable("embedding", ("y", "x", "axis"), "1", "place in the plane; NaN = pore; distances mean little"),
@@ -90,7 +90,7 @@ LATENT_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="The leading latents in quantile bands.",
         inputs=("vae_latents", "pattern_vae", "latent_clusters"),
         settings=("latents.bands", "latents.banded_latents"),
-        libraries=KERNELS[1:],
+        libraries=KERNELS,
         on_request=True,
         variables=(Variable("band", ("leading", "y", "x"), "1", "quantile band from 1, lowest first; 0 = pore"),),
         tables=(Table("leading", ("latent", "divergence_nats", "stability"), "A row per latent, in order"),),
