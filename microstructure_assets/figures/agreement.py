@@ -52,15 +52,22 @@ def draw_lane_agreement(
     width = width_px(width_in)
     cell = min(CELL, (width - 40 - names) / len(lanes))
     bars = 0 if found is None else 46 + 26 * len(lanes)
-    classes = [] if found is None else list(dict.fromkeys(found["boundary"]))
+    classes = [] if found is None else _known_classes(found)
     top = 74
     canvas = Canvas(width, top + cell * len(lanes) + 60 + len(classes) * bars + 80)
     title(canvas, Box(20, top, width - 40, 1), "Agreement of the lanes", "adjusted mutual information inside ROIs")
     _matrix(canvas, lanes, pairs, Box(20 + names, top, cell, cell))
-    if found is not None:
+    if found is not None and classes:
         _bars(canvas, lanes, classes, found, Box(20 + names, top + cell * len(lanes) + 100, width - 140 - names, bars))
-    foot(canvas, canvas.height - 12, "0: as by chance, 1: equal; grey bars: found by chance", heading)
+    note = "grey bars: found by chance" if classes else "no boundaries of an indexing to compare with"
+    foot(canvas, canvas.height - 12, f"0: as by chance, 1: equal; {note}", heading)
     return canvas.finish()
+
+
+def _known_classes(found: dict[str, Any]) -> list[str]:
+    """Classes of boundaries that the scan has."""
+    known = np.isfinite(found["found"])
+    return list(dict.fromkeys(name for name, there in zip(found["boundary"], known, strict=True) if there))
 
 
 def _matrix(canvas: Canvas, lanes: list[str], pairs: dict[str, Any], cell: Box) -> None:

@@ -101,12 +101,12 @@ def _units(canvas: Canvas, box: Box, units: dict[str, np.ndarray] | None) -> Non
     plot = Plot(canvas, box, (0.5, len(order) + 0.5), (0.0, 1.05 * max(float(value.max()), 1e-9)))
     plot.curve(rank, value, BLUE, 1.6)
     plot.axes("latent, the strongest first", "divergence (nats)")
-    keys = [Key("line", BLUE, "divergence from the normal law")]
+    keys = [Key("line", BLUE, "divergence")]
     stability = units.get("stability")
     if stability is not None and np.isfinite(stability).any():
         # On the same axes, from 0 to the upper edge.
         plot.dots(rank, stability[order] * float(value.max()), RED, 5)
-        keys.append(Key("dot", RED, "found again (top = always)"))
+        keys.append(Key("dot", RED, "found again (top: always)"))
     title(canvas, box, "Latents", counted(len(order), "latent"), box.width)
     legend(canvas, box.left, box.bottom + 84, keys, canvas.width - 20)
 
@@ -197,8 +197,8 @@ def draw_latent_bands(
     most = max(1, int(band.max()))
     table = colour_table("coolwarm")
     steps = table[np.linspace(0, len(table) - 1, most).round().astype(int)] if most > 1 else table[-1:]
-    shades = np.concatenate([np.zeros((1, 3), np.uint8), steps[:, :3].astype(np.uint8)])
-    note = f"{counted(most, 'band')} of equally many points, lowest values blue; black: pores"
+    shades = np.concatenate([np.array([MISSING], np.uint8), steps[:, :3].astype(np.uint8)])
+    note = f"{counted(most, 'band')} of equally many points, lowest values blue; grey: pores"
 
     def paint(values: np.ndarray) -> np.ndarray:
         return np.asarray(shades[values])
