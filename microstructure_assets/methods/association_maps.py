@@ -92,7 +92,7 @@ class Selection:
     inside : ndarray of bool, shape (rows, columns)
         Points of those grains away from boundaries.
     grain : ndarray of int64, shape (grains,)
-        Labels of the grains that are compared, rising.
+        Labels of the grains that are compared, in the order of their first points.
     count : ndarray of int64, shape (grains,)
         Their used points.
     phase : ndarray of int64, shape (grains,)
@@ -130,7 +130,11 @@ def select(maps: AssociationMaps, settings: AssociationSettings) -> Selection:
     label = np.where(used, maps.grain, 0).ravel()
     counts = np.bincount(label)
     counts[0] = 0
+    # In the order of their first points, so that neither draws nor permutations depend on how grains are numbered.
+    first = np.zeros(len(counts), np.int64)
+    first[label[::-1]] = np.arange(label.size)[::-1]
     eligible = np.flatnonzero(counts >= settings.grain_minimum_points)
+    eligible = eligible[np.argsort(first[eligible])]
     grain = _draw(eligible, settings.most_grains, settings.seed, 0)
     slot_of = np.full(len(counts), -1, np.int32)
     slot_of[grain] = np.arange(len(grain))
@@ -208,10 +212,11 @@ def _noise_ratio(inside: float, means: NDArray[np.float64], count: NDArray[np.in
 
 
 def _draw(choice: NDArray[np.int64], most: int, seed: int, stream: int) -> NDArray[np.int64]:
-    """All of them, or a random draw without replacement; rising."""
+    """All of them, or a random draw without replacement, in the order in which they were."""
     if len(choice) <= most:
         return choice
-    return np.sort(np.random.default_rng([seed, stream]).choice(choice, most, replace=False, shuffle=False))
+    drawn = np.random.default_rng([seed, stream]).choice(len(choice), most, replace=False, shuffle=False)
+    return np.asarray(choice[np.sort(drawn)])
 
 
 def _away_from_boundaries(grain: NDArray[np.integer], points: int) -> NDArray[np.bool_]:

@@ -68,6 +68,8 @@ class Tested:
         one column and of several on one scale.
     largest : ndarray of float64, shape (permutations,)
         Largest statistic over all pairs in each permutation.
+    functions : int
+        Independent functions of the nuisance.
     """
 
     coefficient: NDArray[np.float64]
@@ -75,6 +77,7 @@ class Tested:
     probability: NDArray[np.float64]
     statistic: NDArray[np.float64]
     largest: NDArray[np.float64]
+    functions: int = 0
 
 
 def family_probability(tests: Sequence[Tested]) -> list[NDArray[np.float64]]:
@@ -147,6 +150,7 @@ def permutation_test(comparison: Comparison, permutations: int, seed: Sequence[i
         np.where(np.isnan(observed), np.nan, probability),
         _tails(shrunk, ranks, freedom),
         largest,
+        basis.shape[1],
     )
 
 
