@@ -24,6 +24,7 @@ from microstructure_assets.methods.association_grains import GrainTests
 from microstructure_assets.methods.association_maps import AssociationMaps, grain_fields, select
 from microstructure_assets.methods.association_moments import LatentArray, inside_fields, latent_moments
 from microstructure_assets.methods.association_settings import AssociationSettings
+from microstructure_assets.methods.parallel import single_blas_thread
 
 Columns = dict[str, NDArray[np.generic]]
 
@@ -124,18 +125,20 @@ def latent_correlations(
     orientation of low degree do not take away all that a pattern says about orientation.
     """
     settings = settings or AssociationSettings()
-    selection = select(maps, settings)
-    fields, inner = grain_fields(maps, selection), inside_fields(maps, selection)
-    moments = latent_moments(latent, maps, selection, inner)
-    active = moments.variance > settings.active_variance
-    latents = moments.grain_mean[:, active]
-    tests = GrainTests(maps, selection, fields, latents, settings)
-    parts = {
-        **point_columns(moments, maps, selection, active),
-        **grain_columns(latents, maps, fields),
-        **tests.columns(),
-        **inside_columns(moments, inner, maps, active, settings),
-    }
+    with single_blas_thread():
+        selection = select(maps, settings)
+        fields, inner = grain_fields(maps, selection), inside_fields(maps, selection)
+        moments = latent_moments(latent, maps, selection, inner)
+        active = moments.variance > settings.active_variance
+        latents = moments.grain_mean[:, active]
+        tests = GrainTests(maps, selection, fields, latents, settings)
+        functions = tests.functions
+        parts = {
+            **point_columns(moments, maps, selection, active),
+            **grain_columns(latents, maps, fields),
+            **tests.columns(),
+            **inside_columns(moments, inner, maps, active, settings),
+        }
     table: Columns = {
         "latent": np.repeat(np.flatnonzero(active), len(tests.names)),
         "map": np.array(tests.names * latents.shape[1], dtype=object),
@@ -149,7 +152,7 @@ def latent_correlations(
         moments.points,
         len(selection.grain),
         selection.eligible,
-        tests.functions,
+        functions,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product as all_pairs
 
 import numpy as np
@@ -48,7 +49,7 @@ def orientation_functions(
     .. [1] H.-J. Bunge, Texture Analysis in Materials Science, Butterworths 1982, chapter 4.
     """
     found = [np.empty((len(quaternion), 0))]
-    operators = proper_operators(point_group)
+    operators = _operators(point_group)
     for order in range(2, degree + 1, 2):
         wanted = most - sum(part.shape[1] for part in found)
         if wanted > 0 and len(quaternion) > 1:
@@ -108,6 +109,12 @@ def baseline_design(
         block[own] = np.concatenate([np.ones((len(part), 1)), part], axis=1)
         columns.append(block)
     return np.concatenate(columns, axis=1)
+
+
+@lru_cache(maxsize=64)
+def _operators(point_group: str) -> NDArray[np.float64]:
+    """As `proper_operators`, which takes orix some hundredths of a second."""
+    return proper_operators(point_group)
 
 
 def _zonal(quaternion: NDArray[np.float64], operators: NDArray[np.float64], order: int) -> NDArray[np.float64]:

@@ -74,7 +74,7 @@ def regression_f(coefficient: NDArray[np.float64], count: int) -> NDArray[np.flo
 
 
 def variance_f(
-    count: NDArray[np.floating], total: NDArray[np.float64], squares: NDArray[np.float64]
+    count: NDArray[np.floating] | NDArray[np.integer], total: NDArray[np.float64], squares: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], int, int]:
     """F of the one-way analysis of variance, from sums over categories.
 

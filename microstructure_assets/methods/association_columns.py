@@ -98,6 +98,8 @@ def inside_columns(
 
 def _shares_f(latents: NDArray[np.float64], share: NDArray[np.float64]) -> tuple[NDArray[np.float64], int, int]:
     """F of latents on shares of classes; of grains of one class each, that of the analysis of variance."""
+    if not len(latents):
+        return np.full(latents.shape[1], np.nan), 0, 0
     centred, columns = latents - latents.mean(axis=0), share - share.mean(axis=0)
     left, size, _ = np.linalg.svd(columns, full_matrices=False)
     rank = int(np.sum(size > 1e-9 * np.sqrt(max(1, len(share)))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class GrainTests:
     @property
     def functions(self) -> int:
         """Independent functions of the full baseline."""
-        return independent_functions(self._baseline(None, True)) if len(self.latents) else 0
+        return independent_functions(self._full_baseline) if len(self.latents) else 0
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """Results of all three tests (L, maps), as :func:`.latent_correlations` names them; NaN where untestable."""
@@ -83,8 +84,8 @@ class GrainTests:
             left_out, by_phase = kind(name)
             chosen.setdefault((left_out if left_out in self.maps.baseline else None, by_phase), []).append(number)
         tests: list[Tested] = []
-        for order, ((left_out, by_phase), numbers) in enumerate(chosen.items()):
-            columns = (nuisance or self._constants)(left_out, by_phase)
+        for order, ((name_left_out, by_phase), numbers) in enumerate(chosen.items()):
+            columns = (nuisance or self._constants)(name_left_out, by_phase)
             tests.append(self._tested(numbers, columns, by_phase, [self.settings.seed, stream, order]))
         families = family_probability(tests)
         shape = self.latents.shape[1], len(self.names)
@@ -110,7 +111,8 @@ class GrainTests:
         shape = self.latents.shape[1], len(numbers)
         if min(shape) and len(phase) - independent_functions(nuisance) >= settings.fewest_grains:
             return permutation_test(comparison, settings.permutations, seed)
-        return Tested(*(np.full(shape, np.nan) for _ in range(4)), np.zeros(settings.permutations))
+        unknown = np.full(shape, np.nan)
+        return Tested(unknown, unknown, unknown, unknown, np.zeros(settings.permutations))
 
     def _map(self, number: int) -> NDArray[np.float64]:
         names = list(self.maps.numbers)
@@ -124,7 +126,16 @@ class GrainTests:
             return np.ones((len(phase), 1))
         return (phase[:, None] == np.unique(phase)).astype(np.float64)
 
+    @cached_property
+    def _full_baseline(self) -> NDArray[np.float64]:
+        return self._design(None, True)
+
     def _baseline(self, left_out: str | None, by_phase: bool) -> NDArray[np.float64]:
+        return self._full_baseline if by_phase and left_out is None else self._design(left_out, by_phase)
+
+    def _design(self, left_out: str | None, by_phase: bool) -> NDArray[np.float64]:
+        if not len(self.latents):
+            return np.ones((0, 1))
         fields = list(self.maps.fields)
         kept = [fields.index(name) for name in self.maps.baseline if name != left_out]
         turned = self.maps.orientation

@@ -59,10 +59,10 @@ class AssociationMaps:
     step_x_um: float = 1.0
 
     def __post_init__(self) -> None:
-        named = {"phase": self.phase, **self.numbers, **self.categories, **self.baseline}
+        named = [("phase", self.phase), *self.numbers.items(), *self.categories.items(), *self.baseline.items()]
         if self.excluded is not None:
-            named["excluded"] = self.excluded
-        for name, values in named.items():
+            named.append(("excluded", self.excluded))
+        for name, values in named:
             if np.shape(values) != np.shape(self.grain) or np.ndim(values) != 2:
                 raise ValueError(f"{name}: found shape {np.shape(values)}, expected that of grain, {self.grain.shape}")
         if not self.numbers and not self.categories:
@@ -184,7 +184,9 @@ def grain_fields(maps: AssociationMaps, selection: Selection) -> GrainFields:
         means.append(mean(own))
         ratios.append(_noise_ratio(float(np.sum((own - means[-1][slot]) ** 2)), means[-1], selection.count))
     shares = {
-        name: np.stack([mean((labels.ravel()[chosen] == kind).astype(float)) for kind in kinds(labels, selection)], 1)
+        name: np.array([mean((labels.ravel()[chosen] == kind).astype(float)) for kind in kinds(labels, selection)])
+        .reshape(-1, size)
+        .T
         for name, labels in maps.categories.items()
     }
     row, column = np.divmod(chosen, maps.grain.shape[1])

@@ -84,7 +84,7 @@ def _sums_by_distance(
         chosen = values[:, slice(*bound)].T
         grid = np.stack([np.bincount(flat, own, shape[0] * shape[1]) for own in chosen]).reshape(-1, *shape)
         products = irfft2(np.abs(rfft2(grid, padded)) ** 2, padded).reshape(len(chosen), -1)
-        by_class = np.stack([np.bincount(kind, own) for own in products])
+        by_class = np.stack([np.bincount(kind, own) for own in products]).astype(np.float64)
         by_class[:, 0] -= np.sum(np.square(chosen), axis=1)
         return by_class
 

@@ -194,9 +194,13 @@ def sign_flip_test(cross: NDArray[np.float64], permutations: int, seed: Sequence
     with single_blas_thread():
         parts = list(in_waves(part, block_bounds(permutations, batch)))
     probability = (1 + np.sum([count for count, _ in parts], axis=0)) / (1 + permutations)
-    found = [mean, counted.astype(float), np.where(np.isnan(observed), np.nan, probability), observed]
-    largest = np.concatenate([most for _, most in parts])
-    return Tested(*(values.reshape(pairs) for values in found), largest)
+    return Tested(
+        coefficient=mean.reshape(pairs),
+        effective=counted.astype(np.float64).reshape(pairs),
+        probability=np.where(np.isnan(observed), np.nan, probability).reshape(pairs),
+        statistic=observed.reshape(pairs),
+        largest=np.concatenate([most for _, most in parts]),
+    )
 
 
 def _permutations(strata: NDArray[np.integer], count: int, seed: Sequence[int]) -> NDArray[np.int32]:

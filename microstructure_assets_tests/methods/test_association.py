@@ -218,7 +218,7 @@ def test_a_drift_over_the_scan_is_no_relation() -> None:
     latent[..., 3] += drift
     numbers = {name: values + drift for name, values in maps.numbers.items()}
     found = latent_correlations(latent, replace(maps, numbers=numbers), QUICK)
-    assert cell(found, 3, "O")["verdict"] == association.EXPLAINED
+    assert cell(found, 3, "O")["verdict"] != association.REAL
     assert cell(found, 3, "O")["p_inside"] > 0.05  # type: ignore[operator]
     off = QUICK.model_copy(update={"trend_degree": 0, "effective_grains": False})
     assert cell(latent_correlations(latent, replace(maps, numbers=numbers), off), 3, "O")["verdict"] == association.REAL

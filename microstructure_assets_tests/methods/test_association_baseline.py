@@ -57,7 +57,7 @@ def test_functions_of_degree_four_hold_the_fourth_powers_of_a_cubic_direction() 
     for power, exact in ((4, True), (6, False)):
         values = np.sum(crystal**power, axis=1)
         left = values - functions @ np.linalg.lstsq(functions, values, rcond=None)[0]
-        assert (np.var(left) < 1e-12 * np.var(values)) is exact
+        assert bool(np.var(left) < 1e-12 * np.var(values)) is exact
 
 
 @settings(max_examples=30, deadline=None)
@@ -96,7 +96,7 @@ def test_the_baseline_spans_phases_maps_and_place() -> None:
     outside = [centre[:, 0] ** 3, maps[:, 0] * maps[:, 1], generator.normal(size=200)]
     for values, spanned in [(own, True) for own in inside] + [(own, False) for own in outside]:
         left = values - design @ np.linalg.lstsq(design, values.astype(float), rcond=None)[0]
-        assert (np.sum(left**2) < 1e-12 * np.sum(np.square(values, dtype=float))) is spanned
+        assert bool(np.sum(left**2) < 1e-12 * np.sum(np.square(values, dtype=float))) is spanned
     pooled = baseline_design(phase, maps, None, (), centre, AssociationSettings(), by_phase=False)
     assert independent_functions(pooled) == 1 + 4 + 5
     assert independent_functions(design) == 2 + 8 + 5

@@ -29,7 +29,7 @@ def compared(seed: int, grains: int, latents: int = 3, maps: int = 2, related: f
 
 
 def test_p_is_that_of_all_permutations() -> None:
-    given = compared(1, 7, 1, 1)
+    given = compared(1, 7, 1, 1, 0.3)
     x, y = given.latents[:, 0], given.maps[0][:, 0]
     own = abs(np.corrcoef(x, y)[0, 1])
     every = [abs(np.corrcoef(x, y[list(order)])[0, 1]) for order in itertools.permutations(range(7))]
