@@ -75,9 +75,11 @@ def simulated(kind: ScanKind, seed: int) -> tuple[NDArray[np.float32], Associati
     names = [*(f"latent {number}" for number in range(LATENTS)), *ELEMENTS, "kam", "band contrast", "intensity"]
     own = {name: _between(generator, kind, places) for name in names}
     own["Fe"] = kind.correlation * own["latent 0"] + np.sqrt(1 - kind.correlation**2) * own["Fe"]
-    if kind.coupling != "off":
-        _couple(generator, own, phase, _of_orientation(generator, quaternion, "sharp" in kind.coupling))
     maps = {name: _at_points(generator, values, grain, places, points, kind) for name, values in own.items()}
+    if kind.coupling != "off":
+        _couple(
+            generator, maps, phase[grain], [f[grain] for f in _of_orientation(generator, quaternion, kind.coupling)]
+        )
     baseline = {} if kind.coupling == "not declared" else {name: maps[name] for name in ("band contrast", "intensity")}
     latent = np.stack([maps[f"latent {number}"] for number in range(LATENTS)], axis=-1).astype(np.float32)
     told = kind.coupling != "not declared"
@@ -154,14 +156,14 @@ def _between(generator: np.random.Generator, kind: ScanKind, places: NDArray[np.
 
 
 def _of_orientation(
-    generator: np.random.Generator, quaternion: NDArray[np.float64], sharp: bool
+    generator: np.random.Generator, quaternion: NDArray[np.float64], coupling: str
 ) -> list[NDArray[np.float64]]:
     """Three functions of orientation with cubic symmetry and deviation 1, of degree 4 or as sharp as a band."""
     found = []
     for direction in generator.normal(size=(3, 3)):
         pure = np.concatenate([[0], direction / np.linalg.norm(direction)])
         crystal = product(product(quaternion, np.broadcast_to(pure, quaternion.shape)), quaternion * [1, -1, -1, -1])
-        powers = np.exp(-30 * crystal[:, 1:] ** 2) if sharp else crystal[:, 1:] ** 4
+        powers = np.exp(-30 * crystal[:, 1:] ** 2) if "sharp" in coupling else crystal[:, 1:] ** 4
         values = powers.sum(axis=1)
         found.append((values - values.mean()) / values.std())
     return found
@@ -169,22 +171,24 @@ def _of_orientation(
 
 def _couple(
     generator: np.random.Generator,
-    own: dict[str, NDArray[np.float64]],
+    maps: dict[str, NDArray[np.float64]],
     phase: NDArray[np.integer],
     turned: list[NDArray[np.float64]],
 ) -> None:
-    """Let every field depend on phase and orientation, and all but those two on band contrast and intensity."""
+    """Let every map depend on phase and orientation, and all others on band contrast and intensity, point by point."""
+    shape = maps["intensity"].shape
     for name in (
         "band contrast",
         "intensity",
-        *(other for other in own if other not in ("band contrast", "intensity")),
+        *(other for other in maps if other not in ("band contrast", "intensity")),
     ):
-        values = own[name] + generator.normal() * (phase - 1.5) * 2
+        common = generator.normal() * (phase - 1.5) * 2
         for function in turned:
-            values = values + generator.normal() * function
+            common = common + generator.normal() * function
+        values = maps[name] + common.reshape(shape)
         if name not in ("band contrast", "intensity"):
-            values = values + generator.normal() * own["band contrast"] + generator.normal() * own["intensity"]
-        own[name] = values
+            values = values + generator.normal() * maps["band contrast"] + generator.normal() * maps["intensity"]
+        maps[name] = values
 
 
 def _at_points(

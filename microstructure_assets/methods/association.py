@@ -23,6 +23,7 @@ from microstructure_assets.methods.association_columns import grain_columns, ins
 from microstructure_assets.methods.association_grains import GrainTests
 from microstructure_assets.methods.association_maps import AssociationMaps, grain_fields, select
 from microstructure_assets.methods.association_moments import LatentArray, inside_fields, latent_moments
+from microstructure_assets.methods.association_permutations import independent_functions
 from microstructure_assets.methods.association_settings import AssociationSettings
 from microstructure_assets.methods.parallel import single_blas_thread
 
@@ -54,8 +55,10 @@ class LatentCorrelations:
         Grains that are compared.
     eligible_grains : int
         Grains with enough points; more than `grains` where these are a draw.
+    baseline_grains : int
+        Grains of the phases that have enough of them for the full baseline; the others take no part in ``partial``.
     baseline_functions : int
-        Functions of the full baseline, constants of the phases among them, that do not depend on each other.
+        Independent functions of the full baseline on these, constants of the phases among them.
     """
 
     table: Columns
@@ -64,6 +67,7 @@ class LatentCorrelations:
     points: int
     grains: int
     eligible_grains: int
+    baseline_grains: int
     baseline_functions: int
 
 
@@ -105,8 +109,8 @@ def latent_correlations(
             Correlation given the baseline; for categories the root of the share of variance explained. A map that is
             itself in the baseline is left out of it for its own test.
         ``inside``, ``p_inside``, ``p_inside_family``
-            Mean correlation inside grains given the baseline's maps and place there, and its p by flipping signs of
-            grains; NaN for categories.
+            Correlation inside grains, of points about the means of their grains, given the baseline's maps and place
+            there, and its p by flipping signs of grains; NaN for categories.
         ``verdict``
             *real*: ``p_partial_family`` is at most the level. *explained by the baseline*: not so, but
             ``p_unadjusted_family`` or ``p_grains_family`` is. *gradient inside grains*: neither, but
@@ -132,7 +136,8 @@ def latent_correlations(
         active = moments.variance > settings.active_variance
         latents = moments.grain_mean[:, active]
         tests = GrainTests(maps, selection, fields, latents, settings)
-        functions = tests.functions
+        told = tests.baseline
+        functions = told.functions[told.covered]
         parts = {
             **point_columns(moments, maps, selection, active),
             **grain_columns(latents, maps, fields),
@@ -152,7 +157,8 @@ def latent_correlations(
         moments.points,
         len(selection.grain),
         selection.eligible,
-        functions,
+        len(functions),
+        independent_functions(functions),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product as all_pairs
 
@@ -17,9 +18,7 @@ from microstructure_assets.methods.crystallography.twin_laws import product
 _SAME = 1e-8
 
 
-def orientation_functions(
-    quaternion: NDArray[np.float64], point_group: str, degree: int, most: int
-) -> NDArray[np.float64]:
+def orientation_functions(quaternion: NDArray[np.float64], point_group: str, degree: int) -> NDArray[np.float64]:
     """Smooth functions of orientation that do not tell symmetric equivalents apart.
 
     For a direction v of the sample and a direction u of the crystal, the mean over the crystal's symmetries s of
@@ -36,28 +35,39 @@ def orientation_functions(
         As ``m-3m``.
     degree : int
         Highest degree, even.
-    most : int
-        Functions at most, lower degrees first and inside a degree those of larger variance.
 
     Returns
     -------
     ndarray of float64, shape (grains, functions)
-        Orthogonal inside each degree, mean nought.
+        Orthogonal inside each degree, mean nought, at most one fewer than there are grains in each.
 
     References
     ----------
     .. [1] H.-J. Bunge, Texture Analysis in Materials Science, Butterworths 1982, chapter 4.
     """
-    found = [np.empty((len(quaternion), 0))]
     operators = _operators(point_group)
-    for order in range(2, degree + 1, 2):
-        wanted = most - sum(part.shape[1] for part in found)
-        if wanted > 0 and len(quaternion) > 1:
-            found.append(_components(_zonal(quaternion, operators, order), wanted))
-    return np.concatenate(found, axis=1)
+    found = [_components(_zonal(quaternion, operators, order)) for order in range(2, degree + 1, 2)]
+    return np.concatenate([np.empty((len(quaternion), 0)), *found], axis=1)
 
 
-def baseline_design(
+@dataclass(frozen=True)
+class Baseline:
+    """Functions that both sides of a test are freed of.
+
+    Attributes
+    ----------
+    functions : ndarray of float64, shape (grains, columns)
+        A constant lies in their span; columns may depend on each other.
+    covered : ndarray of bool, shape (grains,)
+        False in phases that have too few grains for their functions: what depends on orientation there could not be
+        told from anything else, so these grains must not take part.
+    """
+
+    functions: NDArray[np.float64]
+    covered: NDArray[np.bool_]
+
+
+def baseline(
     phase: NDArray[np.integer],
     maps: NDArray[np.float64],
     orientation: NDArray[np.float64] | None,
@@ -66,12 +76,11 @@ def baseline_design(
     settings: AssociationSettings,
     *,
     by_phase: bool = True,
-) -> NDArray[np.float64]:
-    """Columns of the baseline, a constant among their span.
+) -> Baseline:
+    """The baseline of some grains.
 
     Each phase has its own constant, its own polynomials in the maps (no products of two) and its own functions of
-    orientation, as far as `grains_per_function` lets it; the polynomial in the place of the grain is common to all.
-    Quality and intensity come before orientation where there are too few grains for both.
+    orientation; the polynomial in the place of the grain is common to all.
 
     Parameters
     ----------
@@ -88,27 +97,20 @@ def baseline_design(
     by_phase : bool
         Whether the phase belongs to the baseline. Where the phase itself is tested it does not, and neither do
         orientations, whose functions differ between phases.
-
-    Returns
-    -------
-    ndarray of float64, shape (grains, columns)
-        Columns may depend on each other.
     """
     grains = len(phase)
-    columns = [np.ones((grains, 1)), _trend(centre, settings.trend_degree)]
+    columns, covered = [np.ones((grains, 1)), _trend(centre, settings.trend_degree)], np.zeros(grains, bool)
     groups = [phase == number for number in np.unique(phase)] if by_phase else [np.ones(grains, bool)]
     for own in groups:
-        room = int(own.sum()) // settings.grains_per_function - 1
-        part = _powers(maps[own], settings.baseline_degree)[:, : max(0, room)]
+        part = [np.ones((int(own.sum()), 1)), _powers(maps[own], settings.baseline_degree)]
         if by_phase and orientation is not None and settings.orientation_degree:
             group = point_groups[int(phase[own][0]) - 1]
-            room -= part.shape[1]
-            turned = orientation_functions(orientation[own], group, settings.orientation_degree, max(0, room))
-            part = np.concatenate([part, turned], axis=1)
-        block = np.zeros((grains, 1 + part.shape[1]))
-        block[own] = np.concatenate([np.ones((len(part), 1)), part], axis=1)
+            part.append(orientation_functions(orientation[own], group, settings.orientation_degree))
+        block = np.zeros((grains, sum(values.shape[1] for values in part)))
+        block[own] = np.concatenate(part, axis=1)
+        covered[own] = own.sum() >= settings.grains_per_function * block.shape[1]
         columns.append(block)
-    return np.concatenate(columns, axis=1)
+    return Baseline(np.concatenate(columns, axis=1), covered)
 
 
 @lru_cache(maxsize=64)
@@ -142,13 +144,15 @@ def _spread_directions(count: int) -> NDArray[np.float64]:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
 
 
-def _components(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+def _components(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Principal components of length √n, those of no variance left out."""
+    if len(values) < 2:
+        return np.empty((len(values), 0))
     left, size, right = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
     # A degree without any invariant function leaves rounding only.
     kept = (size > np.sqrt(_SAME) * size[:1]) & (size > 1e-9 * np.sqrt(values.size))
     sign = np.sign(right[np.arange(len(right)), np.argmax(np.abs(right), axis=1)])
-    return np.asarray((left * sign)[:, kept][:, :most] * np.sqrt(len(values)))
+    return np.asarray((left * sign)[:, kept] * np.sqrt(len(values)))
 
 
 def _powers(maps: NDArray[np.float64], degree: int) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods import association_coefficients as coefficients
-from microstructure_assets.methods.association_inside import inside_correlations
+from microstructure_assets.methods.association_inside import inside_products
 from microstructure_assets.methods.association_maps import AssociationMaps, GrainFields, Selection
 from microstructure_assets.methods.association_moments import InsideFields, LatentMoments
 from microstructure_assets.methods.association_permutations import family_probability, sign_flip_test
@@ -72,7 +72,7 @@ def inside_columns(
         # The last two fields are the places along y and x: a drift over the scan has one direction in all grains.
         baseline = [fields.index(own) for own in maps.baseline if own != name] + [len(fields), len(fields) + 1]
         found.append(
-            inside_correlations(
+            inside_products(
                 cross,
                 square,
                 inside.cross,
@@ -83,10 +83,10 @@ def inside_columns(
             )
         )
     if not found or not count:
-        empty = np.full((count, len(found)), np.nan)
-        single = family = coefficient = empty
+        coefficient = single = family = np.full((count, len(found)), np.nan)
     else:
-        test = sign_flip_test(np.stack(found, axis=2), settings.permutations, [settings.seed, _SIGNS])
+        products, own = (np.stack(values, axis=-1) for values in zip(*found, strict=True))
+        test = sign_flip_test(products, own, settings.permutations, [settings.seed, _SIGNS])
         coefficient, single, (family,) = test.coefficient, test.probability, family_probability([test])
     categories = len(maps.categories)
     return {

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from microstructure_assets.methods.association_baseline import baseline_design
+from microstructure_assets.methods.association_baseline import Baseline, baseline
 from microstructure_assets.methods.association_maps import AssociationMaps, GrainFields, Selection
 from microstructure_assets.methods.association_permutations import (
     Comparison,
@@ -52,14 +52,14 @@ class GrainTests:
         return [*self.maps.numbers, *self.maps.categories]
 
     @property
-    def functions(self) -> int:
-        """Independent functions of the full baseline."""
-        return independent_functions(self._full_baseline) if len(self.latents) else 0
+    def baseline(self) -> Baseline:
+        """The full baseline."""
+        return self._full_baseline
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """Results of all three tests (L, maps), as :func:`.latent_correlations` names them; NaN where untestable."""
-        unadjusted = self._test(_UNADJUSTED, lambda name: ("", False))
-        in_phase = self._test(_IN_PHASE, lambda name: ("", name != PHASE))
+        unadjusted = self._test(_UNADJUSTED, lambda name: ("", False), self._constants)
+        in_phase = self._test(_IN_PHASE, lambda name: ("", name != PHASE), self._constants)
         partial = self._test(_PARTIAL, lambda name: (name, name != PHASE), self._baseline)
         return {
             "effective_grains": partial["effective"],
@@ -76,17 +76,17 @@ class GrainTests:
         self,
         stream: int,
         kind: Callable[[str], tuple[str, bool]],
-        nuisance: Callable[[str | None, bool], NDArray[np.float64]] | None = None,
+        nuisance: Callable[[str | None, bool], Baseline],
     ) -> dict[str, NDArray[np.float64]]:
         """Test maps of one nuisance together; `kind` gives what is left out for a map, and whether phases count."""
         chosen: dict[tuple[str | None, bool], list[int]] = {}
         for number, name in enumerate(self.names):
             left_out, by_phase = kind(name)
             chosen.setdefault((left_out if left_out in self.maps.baseline else None, by_phase), []).append(number)
-        tests: list[Tested] = []
-        for order, ((name_left_out, by_phase), numbers) in enumerate(chosen.items()):
-            columns = (nuisance or self._constants)(name_left_out, by_phase)
-            tests.append(self._tested(numbers, columns, by_phase, [self.settings.seed, stream, order]))
+        tests = [
+            self._tested(numbers, nuisance(*given), given[1], [self.settings.seed, stream, order])
+            for order, (given, numbers) in enumerate(chosen.items())
+        ]
         families = family_probability(tests)
         shape = self.latents.shape[1], len(self.names)
         found = {name: np.full(shape, np.nan) for name in ("coefficient", "effective", "probability", "family")}
@@ -96,23 +96,23 @@ class GrainTests:
                 found[name][:, numbers] = getattr(test, name)
         return found
 
-    def _tested(
-        self, numbers: Sequence[int], nuisance: NDArray[np.float64], by_phase: bool, seed: Sequence[int]
-    ) -> Tested:
-        settings, phase = self.settings, self.selection.phase
-        comparison = Comparison(
-            self.latents,
-            [self._map(number) for number in numbers],
-            nuisance,
-            phase if by_phase else np.zeros(len(phase), np.int64),
-            self._weight(),
-            self.fields.centre if settings.effective_grains else None,
-        )
+    def _tested(self, numbers: Sequence[int], nuisance: Baseline, by_phase: bool, seed: Sequence[int]) -> Tested:
+        settings, own = self.settings, nuisance.covered
+        functions = nuisance.functions[own]
         shape = self.latents.shape[1], len(numbers)
-        if min(shape) and len(phase) - independent_functions(nuisance) >= settings.fewest_grains:
-            return permutation_test(comparison, settings.permutations, seed)
-        unknown = np.full(shape, np.nan)
-        return Tested(unknown, unknown, unknown, unknown, np.zeros(settings.permutations))
+        if not min(shape) or not own.any() or own.sum() - independent_functions(functions) < settings.fewest_grains:
+            unknown = np.full(shape, np.nan)
+            return Tested(unknown, unknown, unknown, unknown, np.zeros(settings.permutations))
+        phase = self.selection.phase[own]
+        comparison = Comparison(
+            self.latents[own],
+            [self._map(number)[own] for number in numbers],
+            functions,
+            phase if by_phase else np.zeros(len(phase), np.int64),
+            self._weight()[own],
+            self.fields.centre[own] if settings.effective_grains else None,
+        )
+        return permutation_test(comparison, settings.permutations, seed)
 
     def _map(self, number: int) -> NDArray[np.float64]:
         names = list(self.maps.numbers)
@@ -120,26 +120,25 @@ class GrainTests:
             return self.fields.mean[:, [number]]
         return self.fields.shares[self.names[number]]
 
-    def _constants(self, left_out: str | None, by_phase: bool) -> NDArray[np.float64]:
+    def _constants(self, left_out: str | None, by_phase: bool) -> Baseline:
         phase = self.selection.phase
-        if not by_phase:
-            return np.ones((len(phase), 1))
-        return (phase[:, None] == np.unique(phase)).astype(np.float64)
+        columns = (phase[:, None] == np.unique(phase)).astype(np.float64) if by_phase else np.ones((len(phase), 1))
+        return Baseline(columns, np.ones(len(phase), bool))
 
     @cached_property
-    def _full_baseline(self) -> NDArray[np.float64]:
-        return self._design(None, True)
+    def _full_baseline(self) -> Baseline:
+        return self._made(None, True)
 
-    def _baseline(self, left_out: str | None, by_phase: bool) -> NDArray[np.float64]:
-        return self._full_baseline if by_phase and left_out is None else self._design(left_out, by_phase)
+    def _baseline(self, left_out: str | None, by_phase: bool) -> Baseline:
+        return self._full_baseline if by_phase and left_out is None else self._made(left_out, by_phase)
 
-    def _design(self, left_out: str | None, by_phase: bool) -> NDArray[np.float64]:
+    def _made(self, left_out: str | None, by_phase: bool) -> Baseline:
         if not len(self.latents):
-            return np.ones((0, 1))
+            return Baseline(np.ones((0, 1)), np.ones(0, bool))
         fields = list(self.maps.fields)
         kept = [fields.index(name) for name in self.maps.baseline if name != left_out]
         turned = self.maps.orientation
-        return baseline_design(
+        return baseline(
             self.selection.phase,
             self.fields.mean[:, kept],
             None if turned is None else turned[self.selection.grain - 1],

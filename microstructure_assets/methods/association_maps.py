@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,8 @@ class AssociationMaps:
     step_x_um: float = 1.0
 
     def __post_init__(self) -> None:
-        named = [("phase", self.phase), *self.numbers.items(), *self.categories.items(), *self.baseline.items()]
+        named: list[tuple[str, NDArray[Any]]] = [("phase", self.phase)]
+        named += [*self.numbers.items(), *self.categories.items(), *self.baseline.items()]
         if self.excluded is not None:
             named.append(("excluded", self.excluded))
         for name, values in named:
@@ -183,12 +185,13 @@ def grain_fields(maps: AssociationMaps, selection: Selection) -> GrainFields:
         own = values.ravel()[chosen].astype(np.float64)
         means.append(mean(own))
         ratios.append(_noise_ratio(float(np.sum((own - means[-1][slot]) ** 2)), means[-1], selection.count))
-    shares = {
-        name: np.array([mean((labels.ravel()[chosen] == kind).astype(float)) for kind in kinds(labels, selection)])
-        .reshape(-1, size)
-        .T
-        for name, labels in maps.categories.items()
-    }
+    shares = {}
+    for name, labels in maps.categories.items():
+        here = labels.ravel()[chosen]
+        share = np.empty((size, len(classes := kinds(labels, selection))))
+        for number, kind in enumerate(classes):
+            share[:, number] = mean((here == kind).astype(np.float64))
+        shares[name] = share
     row, column = np.divmod(chosen, maps.grain.shape[1])
     centre = np.stack([mean(row * maps.step_y_um), mean(column * maps.step_x_um)], axis=1)
     stacked = np.stack(means, axis=1) if means else np.empty((size, 0))

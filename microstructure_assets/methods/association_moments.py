@@ -142,7 +142,8 @@ class _Sums:
     ) -> None:
         self.latent, self.maps, self.selection, self.inside = latent, maps, selection, inside
         used, count, grains = selection.used, latent.shape[2], len(selection.grain)
-        self.number_mean = [float(np.mean(own[used], dtype=np.float64)) for own in maps.numbers.values()]
+        points = max(1, int(np.count_nonzero(used)))
+        self.number_mean = [float(np.sum(own[used], dtype=np.float64)) / points for own in maps.numbers.values()]
         self.kinds = {name: kinds(labels, selection) for name, labels in maps.categories.items()}
         first = next((bound for bound in bounds if used[slice(*bound)].any()), None)
         self.origin = np.zeros(count) if first is None else self._values(first).mean(axis=0)

@@ -154,18 +154,22 @@ def permutation_test(comparison: Comparison, permutations: int, seed: Sequence[i
     )
 
 
-def sign_flip_test(cross: NDArray[np.float64], permutations: int, seed: Sequence[int]) -> Tested:
+def sign_flip_test(
+    products: NDArray[np.float64], coefficient: NDArray[np.float64], permutations: int, seed: Sequence[int]
+) -> Tested:
     """Whether products inside grains have the same sign in more grains than chance has it.
 
     Inside a grain fields are smooth, so that hardly any two are uncorrelated there; but where they are unrelated the
-    sign of their correlation is as often plus as minus over the grains. Flipping the signs of whole grains, all pairs
-    together, therefore needs no model of how smooth the fields are, nor a field that is alike everywhere, as a shift or
-    a phase-randomised surrogate does: those would move gradients across boundaries.
+    sign of their covariance is as often plus as minus over the grains. Flipping the signs of whole grains, all pairs
+    together, therefore needs no model of how smooth the fields are, nor a field that is alike everywhere, as a shift
+    around the edges or a phase-randomised surrogate does: those would move gradients across boundaries.
 
     Parameters
     ----------
-    cross : ndarray, shape (grains, L, T)
-        Correlation of each pair inside each grain, 0 where a grain has none.
+    products : ndarray, shape (grains, L, T)
+        Covariance of each pair inside each grain, 0 where a grain has none.
+    coefficient : ndarray, shape (L, T)
+        What to report beside it.
     permutations : int
         Sets of signs.
     seed : sequence of int
@@ -173,15 +177,13 @@ def sign_flip_test(cross: NDArray[np.float64], permutations: int, seed: Sequence
     Returns
     -------
     Tested
-        ``coefficient`` is the mean correlation over the grains that have one; ``effective`` counts them.
+        ``effective`` counts the grains that take part; ``statistic`` is the sum over the root of the sum of squares.
     """
-    grains, *pairs = cross.shape
-    flat = cross.reshape(grains, -1)
+    grains, *pairs = products.shape
+    flat = products.reshape(grains, -1)
     length = np.sqrt(np.sum(flat**2, axis=0))
     counted = np.count_nonzero(flat, axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scaled = np.where(length > 0, flat / length, 0).astype(np.float32)
-        mean = np.where(counted > 1, flat.sum(axis=0) / counted, np.nan)
+    scaled = (flat / np.where(length > 0, length, 1)).astype(np.float32)
     observed = np.where(counted > 1, np.abs(scaled.sum(axis=0, dtype=np.float64)), np.nan)
     generator = np.random.default_rng(seed)
     signs = (2 * generator.integers(0, 2, (permutations, grains), dtype=np.int8) - 1).astype(np.float32)
@@ -195,7 +197,7 @@ def sign_flip_test(cross: NDArray[np.float64], permutations: int, seed: Sequence
         parts = list(in_waves(part, block_bounds(permutations, batch)))
     probability = (1 + np.sum([count for count, _ in parts], axis=0)) / (1 + permutations)
     return Tested(
-        coefficient=mean.reshape(pairs),
+        coefficient=coefficient,
         effective=counted.astype(np.float64).reshape(pairs),
         probability=np.where(np.isnan(observed), np.nan, probability).reshape(pairs),
         statistic=observed.reshape(pairs),
@@ -312,7 +314,7 @@ def _centred(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def independent_functions(nuisance: NDArray[np.float64]) -> int:
     """How many columns of a nuisance do not depend on each other."""
-    return int(_orthonormal(nuisance).shape[1])
+    return int(_orthonormal(nuisance).shape[1]) if len(nuisance) else 0
 
 
 def _orthonormal(columns: NDArray[np.float64]) -> NDArray[np.float64]:

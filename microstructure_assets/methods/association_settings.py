@@ -59,7 +59,9 @@ class AssociationSettings(Settings):
         2, ge=0, le=4, description="Degree of the polynomial in the place of a grain in the baseline; 0 = none"
     )
     grains_per_function: int = Field(
-        5, ge=2, description="Grains of a phase that each of its baseline functions needs; the last ones are left out"
+        3,
+        ge=2,
+        description="Grains of a phase that each of its baseline functions needs; phases with fewer take no part",
     )
     boundary_points: int = Field(
         1, ge=0, le=20, description="Points on each side of a boundary that gradients inside grains leave out [points]"

@@ -128,7 +128,7 @@ def test_coefficients_over_points_and_grains_are_those_of_scipy() -> None:
         assert own["p_f_grains"] == pytest.approx(peer.pvalue, rel=1e-8)
 
 
-def test_inside_is_the_mean_over_grains_of_what_the_baseline_leaves() -> None:
+def test_inside_is_the_correlation_of_what_grain_means_and_baseline_leave() -> None:
     latent, maps = scan(2)
     settings = AssociationSettings(permutations=99, boundary_points=1)
     found = latent_correlations(latent, maps, settings)
@@ -143,12 +143,14 @@ def test_inside_is_the_mean_over_grains_of_what_the_baseline_leaves() -> None:
     )
     for own in np.unique(label):
         values[label == own] -= values[label == own].mean(axis=0)
-    left = values[:, :2] - values[:, 2:] @ np.linalg.lstsq(values[:, 2:], values[:, :2], rcond=None)[0]
     eligible = np.flatnonzero(np.bincount(grain.ravel()) >= 4)
-    each = [left[label == own] for own in eligible if np.sum(label == own) >= 4]
-    expected = [np.sum(own[:, 0] * own[:, 1]) / np.sqrt(np.prod(np.sum(own**2, axis=0))) for own in each]
-    assert cell(found, 2, "O")["inside"] == pytest.approx(np.mean(expected), abs=1e-6)
-    assert np.mean(expected) > 0.3
+    size = np.bincount(label, minlength=grain.max() + 1)
+    root = np.where(np.isin(label, eligible) & (size[label] >= 4), 1 / np.sqrt(size[label]), 0)[:, None]
+    values = values * root
+    left = values[:, :2] - values[:, 2:] @ np.linalg.lstsq(values[:, 2:], values[:, :2], rcond=None)[0]
+    expected = left[:, 0] @ left[:, 1] / np.prod(np.linalg.norm(left, axis=0))
+    assert cell(found, 2, "O")["inside"] == pytest.approx(expected, abs=1e-6)
+    assert expected > 0.3
 
 
 def equal(first: LatentCorrelations, second: LatentCorrelations, names: list[str] | None = None) -> bool:
