@@ -22,9 +22,10 @@ def inside_products(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Covariance of each latent with one map inside each grain, both freed of the baseline.
 
-    The slopes on the baseline are those of all grains together: a grain of some ten points cannot give its own. In
-    sums over grains each counts by its covariance, not by its number of points, in the slopes as in what is tested;
-    with other weights in one than in the other the baseline would not be taken off in the sum.
+    The slopes on the baseline are those of many grains together: a grain of some ten points cannot give its own. Those
+    of the latent are, for each grain, of all others, as residuals about slopes of one's own are too small. In sums over
+    grains each counts by its covariance, not by its number of points, in the slopes as in what is tested; with other
+    weights in one than in the other the baseline would not be taken off in the sum.
 
     Parameters
     ----------
@@ -54,16 +55,23 @@ def inside_products(
     share = np.where(count >= max(3, fewest_points), 1 / np.maximum(count, 1), 0)
     inner = fields[:, chosen][:, :, chosen] * share[:, None, None]
     latent, own = cross[:, chosen] * share[:, None, None], fields[:, chosen, number] * share[:, None]
-    scale = np.sqrt(np.maximum(np.einsum("gii->i", inner), 1e-300))
-    inverse = np.linalg.pinv(inner.sum(axis=0) / np.outer(scale, scale), rcond=1e-10, hermitian=True)
-    inverse /= np.outer(scale, scale)
+    whole, both = inner.sum(axis=0), latent.sum(axis=0)
     with single_blas_thread():
-        slopes, slope = inverse @ latent.sum(axis=0), inverse @ own.sum(axis=0)
-        turned = np.matmul(inner, slopes)  # (grains, baseline, L)
-        product = share[:, None] * cross[:, number] - own @ slopes - np.einsum("b,gbl->gl", slope, latent - turned)
-        spread = np.sum(share[:, None] * square - np.einsum("bl,gbl->gl", slopes, 2 * latent - turned), axis=0)
-        whole = float(np.sum(share * fields[:, number, number]))
-        left = whole - float(slope @ own.sum(axis=0))
-    varies = (spread > ROUNDING * np.sum(share[:, None] * square, axis=0)) & (left > ROUNDING * whole)
+        slope, slopes = _inverse(whole) @ own.sum(axis=0), _inverse(whole) @ both
+        others = _inverse(whole - inner) @ (both - latent)  # (grains, baseline, L)
+        product = share[:, None] * cross[:, number] - np.einsum("gb,gbl->gl", own, others)
+        product -= np.einsum("b,gbl->gl", slope, latent - inner @ others)
+        spread = np.sum(share[:, None] * square, axis=0) - np.sum(slopes * both, axis=0)
+        left = np.sum(share * fields[:, number, number]) - slope @ own.sum(axis=0)
+        together = share @ cross[:, number] - slope @ both
+    varies = spread > ROUNDING * np.sum(share[:, None] * square, axis=0)
+    varies &= left > ROUNDING * np.sum(share * fields[:, number, number])
     size = np.sqrt(np.where(varies, spread * left, np.nan))
-    return np.where(varies, product, 0), np.clip(product.sum(axis=0) / size, -1, 1)
+    return np.where(varies, product, 0), np.clip(together / size, -1, 1)
+
+
+def _inverse(products: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Inverse of symmetric matrices (..., fields, fields) of any units, nought for fields that do not vary."""
+    length = np.sqrt(np.maximum(np.einsum("...ii->...i", products), 1e-300))
+    size = length[..., :, None] * length[..., None, :]
+    return np.asarray(np.linalg.pinv(products / size, rcond=1e-10, hermitian=True) / size)

@@ -105,8 +105,8 @@ def permutation_test(comparison: Comparison, permutations: int, seed: Sequence[i
     inside the strata, the same permutation for all maps, and freed of the nuisance again (Freedman and Lane [1]_).
     With a constant per stratum as the only nuisance and equal weights this is the exact permutation test; with more it
     is exact for many grains, and was the best of its kind in comparisons [2]_. Under permutation grains are
-    independent; where neighbours are alike the observed t is made smaller by the root of the ratio of effective to
-    actual grains (:func:`.effective_grains`).
+    independent; where neighbours are alike the observed coefficient is replaced by that which has the same tail among
+    all grains as it has among the effective ones (:func:`.effective_grains`).
 
     Parameters
     ----------
@@ -132,8 +132,9 @@ def permutation_test(comparison: Comparison, permutations: int, seed: Sequence[i
         # What the nuisance explains to the last digit has no correlation left; what never varied has none to speak of.
         varied = np.outer(_varied([comparison.latents[:, [k]] for k in range(len(products))]), _varied(comparison.maps))
         observed = np.where(varied, np.nan_to_num(observed, nan=0.0), np.nan)
-        effective = _effective(comparison, latents, maps)
-        shrunk = _shrunk(observed, effective, len(root))
+        freedom, ranks = len(root) - basis.shape[1], [_rank(own) for own in maps]
+        effective = _effective(comparison, latents, maps, basis)
+        shrunk = _shrunk(observed, effective - basis.shape[1], ranks, freedom)
         left, right = np.concatenate([latents, basis], axis=1).T.astype(np.float32), every.astype(np.float32)
         batch = max(1, _BATCH_BYTES // max(1, 4 * right.size))
 
@@ -141,7 +142,6 @@ def permutation_test(comparison: Comparison, permutations: int, seed: Sequence[i
             return _batch(left, latents.shape[1], right, whole, order[slice(*bound)], shrunk)
 
         parts = list(in_waves(part, block_bounds(permutations, batch)))
-    freedom, ranks = len(root) - basis.shape[1], [_rank(own) for own in maps]
     largest = np.nanmax(_tails(np.concatenate([most for _, most in parts]), ranks, freedom), axis=1, initial=0)
     probability = (1 + np.sum([count for count, _ in parts], axis=0)) / (1 + permutations)
     return Tested(
@@ -267,23 +267,34 @@ def _tails(squares: NDArray[np.float64], ranks: Sequence[int], freedom: int) -> 
     return found
 
 
-def _shrunk(squares: NDArray[np.float64], effective: NDArray[np.float64], grains: int) -> NDArray[np.float64]:
-    """Squared correlations whose t² is smaller by the ratio of effective to actual grains."""
-    ratio = (effective - 2) / (grains - 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        odds = squares / (1 - squares) * ratio
-    return np.asarray(np.where(squares >= 1, 1.0, odds / (1 + odds)))
+def _shrunk(
+    squares: NDArray[np.float64], effective: NDArray[np.float64], ranks: Sequence[int], freedom: int
+) -> NDArray[np.float64]:
+    """Squared correlations (L, T) with the tail among `freedom` that these have among fewer."""
+    from scipy.special import betaincc, betaincinv
+
+    found = squares.copy()
+    for number, rank in enumerate(ranks):
+        fewer = np.maximum(effective[:, number], rank + 1)
+        less = (fewer < freedom * (1 - ROUNDING)) & np.isfinite(squares[:, number])
+        if rank and less.any():
+            tail = betaincc(rank / 2, (fewer[less] - rank) / 2, squares[less, number])
+            found[less, number] = 1 - betaincinv((freedom - rank) / 2, rank / 2, tail)
+    return np.minimum(found, squares)
 
 
 def _effective(
-    comparison: Comparison, latents: NDArray[np.float64], maps: list[NDArray[np.float64]]
+    comparison: Comparison,
+    latents: NDArray[np.float64],
+    maps: list[NDArray[np.float64]],
+    basis: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Effective grains of each pair; of a map of classes the fewest over its classes."""
     grains = len(comparison.latents)
     if comparison.centre is None:
         return np.full((latents.shape[1], len(maps)), float(grains))
     # Grains that count little should weigh little here too, so the weighted residuals are taken as they are.
-    every = effective_grains(comparison.centre, np.nan_to_num(latents), np.concatenate(maps, axis=1))
+    every = effective_grains(comparison.centre, np.nan_to_num(latents), np.concatenate(maps, axis=1), basis)
     ends = np.cumsum([own.shape[1] for own in maps])
     starts = [0, *ends[:-1]]
     return np.stack([every[:, start:end].min(axis=1) for start, end in zip(starts, ends, strict=True)], axis=1)

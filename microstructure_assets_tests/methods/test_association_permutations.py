@@ -157,40 +157,46 @@ def smooth_fields(seed: int, places: np.ndarray, reach: float, count: int) -> np
     return np.linalg.cholesky(covariance) @ np.random.default_rng(seed).normal(size=(len(places), count))
 
 
-def test_effective_grains_foretell_how_coefficients_vary() -> None:
+def spread(values: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    return values - basis @ (basis.T @ values)
+
+
+@pytest.mark.parametrize("degree", [0, 2])
+def test_effective_grains_foretell_how_coefficients_of_residuals_vary(degree: int) -> None:
     places = np.random.default_rng(8).random((200, 2)) * 100
-    fields = smooth_fields(9, places, 15, 400)
-    fields -= fields.mean(axis=0)
-    x, y = fields[:, :200], fields[:, 200:]
+    y, x = places.T / 100
+    powers = [y**i * x**j for i in range(degree + 1) for j in range(degree + 1 - i)]
+    basis = np.linalg.qr(np.stack(powers, axis=1))[0]
+    fields = spread(smooth_fields(9, places, 12, 400), basis)
     unit = fields / np.linalg.norm(fields, axis=0)
-    truth = 1 + 1 / np.mean((unit[:, :200].T @ unit[:, 200:]) ** 2)
-    found = np.median(effective_grains(places, x, y))
-    assert found == pytest.approx(truth, rel=0.35)
-    assert truth < 40
+    truth = basis.shape[1] + 1 / np.mean((unit[:, :200].T @ unit[:, 200:]) ** 2)
+    found = np.median(effective_grains(places, fields[:, :200], fields[:, 200:], basis))
+    assert found == pytest.approx(truth, rel=0.25)
+    assert truth < 60
 
 
 def test_effective_grains_of_independent_ones_are_nearly_all() -> None:
     places = np.random.default_rng(10).random((300, 2)) * 100
-    values = np.random.default_rng(11).normal(size=(300, 20))
-    found = effective_grains(places, values[:, :10], values[:, 10:])
+    basis = np.linalg.qr(np.random.default_rng(12).normal(size=(300, 30)))[0]
+    values = spread(np.random.default_rng(11).normal(size=(300, 20)), basis)
+    found = effective_grains(places, values[:, :10], values[:, 10:], basis)
     assert np.median(found) > 270
     assert found.max() <= 300
 
 
-def test_effective_grains_by_all_pairs_on_a_lattice() -> None:
-    y, x = np.mgrid[:8, :9].astype(float)
-    places = np.stack([y.ravel(), x.ravel()], axis=1)
-    values = smooth_fields(12, places, 2, 2)
-    values -= values.mean(axis=0)
-    distance = np.sqrt(7 * 8 / 72)  # the bounding box over the number of grains
-    cell = (places / distance * 2).astype(int)
-    apart = np.hypot(*(cell[:, None] - cell[None]).transpose(2, 0, 1))
-    kind = np.where(np.eye(72, dtype=bool), -1, (apart / 2).astype(int))
-    total = 0.0
-    for own in np.unique(kind):
-        pairs = kind == own
-        first, second = (np.sum(np.outer(v, v)[pairs]) / pairs.sum() for v in values.T)
-        total += pairs.sum() * first * second
-    expected = 1 + 72**2 * np.mean(values[:, 0] ** 2) * np.mean(values[:, 1] ** 2) / total
-    assert effective_grains(places, values[:, :1], values[:, 1:])[0, 0] == pytest.approx(min(expected, 72))
-    assert expected < 72
+def test_effective_grains_by_all_pairs_as_matrices() -> None:
+    places = np.random.default_rng(13).random((40, 2)) * (30, 40)
+    basis = np.linalg.qr(np.column_stack([np.ones(40), places]))[0]
+    values = spread(smooth_fields(12, places, 8, 2), basis)
+    place = places - places.min(axis=0)
+    cell = (place / np.sqrt(np.prod(place.max(axis=0)) / 40) * 2).astype(int)
+    apart = np.hypot(*(cell[:, None] - cell[None]).transpose(2, 0, 1)) / 2
+    kind = np.where(np.eye(40, dtype=bool), 0, 1 + np.digitize(apart, [1, 2, 3, 4, 6, 8, 11]))
+    pairs = [(kind == own).astype(float) for own in np.unique(kind)]
+    left = np.eye(40) - basis @ basis.T
+    traces = np.array([[np.trace(a @ left @ b @ left) for b in pairs] for a in pairs])
+    sums = np.array([[v @ own @ v for own in pairs] for v in values.T])
+    variance = sums[0] @ np.linalg.pinv(traces, rcond=1e-9, hermitian=True) @ sums[1]
+    expected = 3 + sums[0, 0] * sums[1, 0] / variance
+    assert effective_grains(places, values[:, :1], values[:, 1:], basis)[0, 0] == pytest.approx(expected)
+    assert 5 < expected < 40
