@@ -85,8 +85,13 @@ def inside_columns(
     if not found or not count:
         coefficient = single = family = np.full((count, len(found)), np.nan)
     else:
-        products, own = (np.stack(values, axis=-1) for values in zip(*found, strict=True))
-        test = sign_flip_test(products, own, settings.permutations, [settings.seed, _SIGNS])
+        test = sign_flip_test(
+            np.stack([own.product for own in found], axis=-1),
+            np.stack([own.total for own in found], axis=-1),
+            np.stack([own.correlation for own in found], axis=-1),
+            settings.permutations,
+            [settings.seed, _SIGNS],
+        )
         coefficient, single, (family,) = test.coefficient, test.probability, family_probability([test])
     categories = len(maps.categories)
     return {

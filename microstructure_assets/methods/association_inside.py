@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods.association_coefficients import ROUNDING
 from microstructure_assets.methods.parallel import single_blas_thread
+
+
+@dataclass(frozen=True)
+class InsideProducts:
+    """Products of latents with a map inside grains, in the unit of the latent times that of the map.
+
+    Attributes
+    ----------
+    product : ndarray of float64, shape (grains, L)
+        Nought where a grain takes no part.
+    total : ndarray of float64, shape (L,)
+        What is tested; not quite their sum, see :func:`inside_products`.
+    correlation : ndarray of float64, shape (L,)
+        Over all grains together; NaN where the latent or the map does not vary inside any.
+    """
+
+    product: NDArray[np.float64]
+    total: NDArray[np.float64]
+    correlation: NDArray[np.float64]
 
 
 def inside_products(
@@ -19,13 +39,19 @@ def inside_products(
     number: int,
     baseline: Sequence[int],
     fewest_points: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Covariance of each latent with one map inside each grain, both freed of the baseline.
+) -> InsideProducts:
+    """Products of each latent with one map inside each grain, both freed of the baseline.
 
-    The slopes on the baseline are those of many grains together: a grain of some ten points cannot give its own. Those
-    of the latent are, for each grain, of all others, as residuals about slopes of one's own are too small. In sums over
-    grains each counts by its covariance, not by its number of points, in the slopes as in what is tested; with other
-    weights in one than in the other the baseline would not be taken off in the sum.
+    The slopes on the baseline are those of many grains together: a grain of some ten points cannot give its own.
+    Products about common slopes are too small in each grain, as the grain has had a say in its own slopes; those about
+    the slopes of all other grains have the size that products of unrelated variables have. So the sum is of the first
+    kind, and the signs that tell how large it becomes by chance are flipped on the second, with the latent's slopes
+    taken from the other grains.
+
+    Sums of products of a grain grow with the square of its number of points n where fields are smooth and with the root
+    of n where they are noise. Weights in between, one over n to the power 1.5, keep a few large or many small grains
+    from deciding alone; they are the same in the slopes and in what is tested, since otherwise the baseline would not
+    be taken off in the sum.
 
     Parameters
     ----------
@@ -43,16 +69,9 @@ def inside_products(
         The fields of the baseline, the map not among them.
     fewest_points : int
         Points below which a grain takes no part; never below three.
-
-    Returns
-    -------
-    ndarray of float64, shape (grains, L)
-        Nought where a grain takes no part.
-    ndarray of float64, shape (L,)
-        Correlation over all grains together; NaN where the latent or the map does not vary inside any.
     """
     chosen = list(baseline)
-    share = np.where(count >= max(3, fewest_points), 1 / np.maximum(count, 1), 0)
+    share = np.where(count >= max(3, fewest_points), 1 / np.maximum(count, 1) ** 1.5, 0)
     inner = fields[:, chosen][:, :, chosen] * share[:, None, None]
     latent, own = cross[:, chosen] * share[:, None, None], fields[:, chosen, number] * share[:, None]
     whole, both = inner.sum(axis=0), latent.sum(axis=0)
@@ -67,7 +86,7 @@ def inside_products(
     varies = spread > ROUNDING * np.sum(share[:, None] * square, axis=0)
     varies &= left > ROUNDING * np.sum(share * fields[:, number, number])
     size = np.sqrt(np.where(varies, spread * left, np.nan))
-    return np.where(varies, product, 0), np.clip(together / size, -1, 1)
+    return InsideProducts(np.where(varies, product, 0), np.where(varies, together, 0), np.clip(together / size, -1, 1))
 
 
 def _inverse(products: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -123,10 +123,11 @@ class _Lattice:
 
         def part(bound: tuple[int, int]) -> NDArray[np.float64]:
             own = basis[:, slice(*bound)]
+            grids = self._grids(own)
             turned = np.empty((self.classes, *own.shape))
             turned[0] = own
             for number, kernel in enumerate(kernels, 1):
-                sums = irfft2(self._grids(own) * kernel, self.padded)
+                sums = irfft2(grids * kernel, self.padded)
                 turned[number] = sums[:, self.cell[:, 0], self.cell[:, 1]].T
             turned[1] -= own
             return turned

@@ -155,7 +155,11 @@ def permutation_test(comparison: Comparison, permutations: int, seed: Sequence[i
 
 
 def sign_flip_test(
-    products: NDArray[np.float64], coefficient: NDArray[np.float64], permutations: int, seed: Sequence[int]
+    products: NDArray[np.float64],
+    total: NDArray[np.float64],
+    coefficient: NDArray[np.float64],
+    permutations: int,
+    seed: Sequence[int],
 ) -> Tested:
     """Whether products inside grains have the same sign in more grains than chance has it.
 
@@ -167,7 +171,9 @@ def sign_flip_test(
     Parameters
     ----------
     products : ndarray, shape (grains, L, T)
-        Covariance of each pair inside each grain, 0 where a grain has none.
+        Of each pair inside each grain, nought where a grain takes no part.
+    total : ndarray, shape (L, T)
+        What is tested: the sum of the products, or one that is known better.
     coefficient : ndarray, shape (L, T)
         What to report beside it.
     permutations : int
@@ -177,14 +183,14 @@ def sign_flip_test(
     Returns
     -------
     Tested
-        ``effective`` counts the grains that take part; ``statistic`` is the sum over the root of the sum of squares.
+        ``effective`` counts the grains that take part; ``statistic`` is the total over the root of the sum of squares.
     """
     grains, *pairs = products.shape
     flat = products.reshape(grains, -1)
     length = np.sqrt(np.sum(flat**2, axis=0))
     counted = np.count_nonzero(flat, axis=0)
     scaled = (flat / np.where(length > 0, length, 1)).astype(np.float32)
-    observed = np.where(counted > 1, np.abs(scaled.sum(axis=0, dtype=np.float64)), np.nan)
+    observed = np.where(counted > 1, np.abs(total.ravel()) / np.where(length > 0, length, 1), np.nan)
     generator = np.random.default_rng(seed)
     signs = (2 * generator.integers(0, 2, (permutations, grains), dtype=np.int8) - 1).astype(np.float32)
     batch = max(1, _BATCH_BYTES // (4 * max(1, flat.shape[1])))

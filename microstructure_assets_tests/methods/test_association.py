@@ -145,7 +145,7 @@ def test_inside_is_the_correlation_of_what_grain_means_and_baseline_leave() -> N
         values[label == own] -= values[label == own].mean(axis=0)
     eligible = np.flatnonzero(np.bincount(grain.ravel()) >= 4)
     size = np.bincount(label, minlength=grain.max() + 1)
-    root = np.where(np.isin(label, eligible) & (size[label] >= 4), 1 / np.sqrt(size[label]), 0)[:, None]
+    root = np.where(np.isin(label, eligible) & (size[label] >= 4), size[label] ** -0.75, 0)[:, None]
     values = values * root
     left = values[:, :2] - values[:, 2:] @ np.linalg.lstsq(values[:, 2:], values[:, :2], rcond=None)[0]
     expected = left[:, 0] @ left[:, 1] / np.prod(np.linalg.norm(left, axis=0))

@@ -136,7 +136,7 @@ def test_signs_are_those_of_all_flips() -> None:
     own = abs(cross.sum())
     every = [abs(np.dot(signs, cross[:, 0, 0])) for signs in itertools.product((-1, 1), repeat=10)]
     exact = np.mean(np.array(every) >= own - 1e-9)
-    found = sign_flip_test(cross, np.ones((1, 1)), 9999, [0])
+    found = sign_flip_test(cross, cross.sum(axis=0), np.ones((1, 1)), 9999, [0])
     assert found.probability[0, 0] == pytest.approx(exact, abs=4 * np.sqrt(exact / 9999) + 1e-4)
     assert found.effective[0, 0] == 10
     assert 0.01 < exact < 0.9
@@ -145,7 +145,7 @@ def test_signs_are_those_of_all_flips() -> None:
 def test_signs_of_pairs_that_no_grain_has_are_unknown() -> None:
     cross = np.random.default_rng(7).uniform(-1, 1, (20, 2, 2))
     cross[:, 1, 0] = 0
-    found = sign_flip_test(cross, np.ones((2, 2)), 99, [0])
+    found = sign_flip_test(cross, cross.sum(axis=0), np.ones((2, 2)), 99, [0])
     assert np.isnan(found.probability[1, 0])
     assert np.isnan(family_probability([found])[0][1, 0])
     assert np.isfinite(np.delete(found.probability.ravel(), 2)).all()

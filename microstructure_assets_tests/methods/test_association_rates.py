@@ -13,7 +13,7 @@ from microstructure_assets.methods import association
 from microstructure_assets.methods.association import LatentCorrelations, latent_correlations
 from microstructure_assets.methods.association_settings import AssociationSettings
 
-SCANS, SHAPE, GRAINS = 200, (56, 56), 120
+SCANS, SHAPE, GRAINS = 200, (60, 60), 140
 CHEAP = AssociationSettings(permutations=199, rank_points=100)
 
 
