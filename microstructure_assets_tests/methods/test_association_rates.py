@@ -1,6 +1,7 @@
-"""How often chance is called a finding, and how often a true relation is found, on 200 cheap scans each.
+"""How often chance is called a finding, and how often a true relation is found, on cheap scans.
 
-Bounds are upper ends of one-sided 95 % intervals by Clopper and Pearson; the full table is `make accuracy`'s.
+Bounds are upper ends of one-sided 95 % intervals by Clopper and Pearson. On 200 scans a test that is exactly right
+would miss the bound three times in ten, on 400 once in fourteen; the table on 200 scans is that of `make accuracy`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from microstructure_assets.methods import association
 from microstructure_assets.methods.association import LatentCorrelations, latent_correlations
 from microstructure_assets.methods.association_settings import AssociationSettings
 
-SCANS, SHAPE, GRAINS = 200, (60, 60), 140
+SCANS, SHAPE, GRAINS = 400, (60, 60), 140
 CHEAP = AssociationSettings(permutations=199, rank_points=100)
 
 
@@ -26,15 +27,13 @@ def findings(scans: list[LatentCorrelations], column: str) -> int:
 
 
 @pytest.mark.parametrize("coupling", ["off", "declared"])
-@pytest.mark.parametrize("gradient", [0.0, 2.0])
-def test_unrelated_fields_are_called_related_in_about_one_scan_of_twenty(coupling: str, gradient: float) -> None:
-    scans = results(ScanKind(SHAPE, GRAINS, coupling, gradient=gradient))
-    for column in ("p_partial_family", "p_inside_family"):
+def test_unrelated_fields_are_called_related_in_about_one_scan_of_twenty(coupling: str) -> None:
+    scans = results(ScanKind(SHAPE, GRAINS, coupling, gradient=2.0))
+    columns = ["p_partial_family", "p_inside_family"]
+    for column in [*columns, "p_unadjusted_family", "p_grains_family"] if coupling == "off" else columns:
         found = findings(scans, column)
-        assert upper_bound(found, SCANS) <= 0.09, column
-        assert found >= 2, f"{column}: a test that never finds anything is none"
-    if coupling == "off":
-        assert upper_bound(findings(scans, "p_unadjusted_family"), SCANS) <= 0.09
+        assert upper_bound(found, len(scans)) <= 0.09, column
+        assert found >= 4, f"{column}: a test that never finds anything is none"
 
 
 def test_a_partial_correlation_of_three_tenths_is_found_in_four_scans_of_five() -> None:
