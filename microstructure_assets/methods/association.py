@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.methods.association_algebra import independent_functions
 from microstructure_assets.methods.association_columns import grain_columns, inside_columns, point_columns
 from microstructure_assets.methods.association_grains import GrainTests
 from microstructure_assets.methods.association_maps import AssociationMaps, grain_fields, select
 from microstructure_assets.methods.association_moments import LatentArray, inside_fields, latent_moments
-from microstructure_assets.methods.association_permutations import independent_functions
 from microstructure_assets.methods.association_settings import AssociationSettings
 from microstructure_assets.methods.parallel import single_blas_thread
 

@@ -9,8 +9,9 @@ from microstructure_assets.methods import association_coefficients as coefficien
 from microstructure_assets.methods.association_inside import inside_products
 from microstructure_assets.methods.association_maps import AssociationMaps, GrainFields, Selection
 from microstructure_assets.methods.association_moments import InsideFields, LatentMoments
-from microstructure_assets.methods.association_permutations import family_probability, sign_flip_test
+from microstructure_assets.methods.association_permutations import family_probability
 from microstructure_assets.methods.association_settings import AssociationSettings
+from microstructure_assets.methods.association_signs import sign_flip_test
 
 Coefficients = dict[str, NDArray[np.float64]]
 

@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.methods.association_algebra import independent_functions
 from microstructure_assets.methods.association_baseline import Baseline, baseline
 from microstructure_assets.methods.association_maps import AssociationMaps, GrainFields, Selection
 from microstructure_assets.methods.association_permutations import (
     Comparison,
     Tested,
     family_probability,
-    independent_functions,
     permutation_test,
 )
 from microstructure_assets.methods.association_settings import AssociationSettings

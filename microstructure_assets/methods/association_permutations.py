@@ -1,4 +1,4 @@
-"""Tests by permuting grains and by flipping the signs of grains, with the largest statistic over all pairs.
+"""Tests by permuting grains, with the largest statistic over all pairs.
 
 A grain, not a point, is what is drawn at random: points of a grain share its orientation, phase and composition, so
 that unrelated maps agree at thousands of points as soon as they agree in a few grains. On 96×96 points with grains of
@@ -13,14 +13,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.methods.association_algebra import (
+    centred,
+    column_rank,
+    orthonormal,
+    residual,
+    shrunk_squares,
+    tails,
+    unit,
+    varied,
+)
 from microstructure_assets.methods.association_coefficients import ROUNDING
 from microstructure_assets.methods.association_neighbours import effective_grains
 from microstructure_assets.methods.parallel import block_bounds, in_waves, single_blas_thread
 
 # Bytes of permuted maps in a batch; statistics this much below the observed one count as equal (float32 products).
-_BATCH_BYTES, _EQUAL = 8 << 20, 1e-5
-# A tail below this is taken for this: no permutation comes near it.
-_LEAST_TAIL = 1e-290
+BATCH_BYTES, EQUAL = 8 << 20, 1e-5
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ def family_probability(tests: Sequence[Tested]) -> list[NDArray[np.float64]]:
     largest = np.sort(np.max([test.largest for test in tests], axis=0))
     found = []
     for test in tests:
-        above = len(largest) - np.searchsorted(largest, test.statistic * (1 - _EQUAL), side="left")
+        above = len(largest) - np.searchsorted(largest, test.statistic * (1 - EQUAL), side="left")
         found.append(np.where(np.isnan(test.statistic), np.nan, (1 + above) / (1 + len(largest))))
     return found
 
@@ -123,91 +131,34 @@ def permutation_test(comparison: Comparison, permutations: int, seed: Sequence[i
     root = np.sqrt(comparison.weight)[:, None]
     order = _permutations(comparison.strata, permutations, seed)
     with single_blas_thread():
-        basis = _orthonormal(root * comparison.nuisance)
-        latents = _unit(_residual(root * _centred(comparison.latents), basis))
-        maps = [_residual(root * _centred(own), basis) for own in comparison.maps]
+        basis = orthonormal(root * comparison.nuisance)
+        latents = unit(residual(root * centred(comparison.latents), basis))
+        maps = [residual(root * centred(own), basis) for own in comparison.maps]
         every, whole = np.concatenate(maps, axis=1), [own.T @ own for own in maps]
         products = latents.T @ every
         observed = _squares(products, basis.T @ every, whole)
         # What the nuisance explains to the last digit has no correlation left; what never varied has none to speak of.
-        varied = np.outer(_varied([comparison.latents[:, [k]] for k in range(len(products))]), _varied(comparison.maps))
-        observed = np.where(varied, np.nan_to_num(observed, nan=0.0), np.nan)
-        freedom, ranks = len(root) - basis.shape[1], [_rank(own) for own in maps]
+        present = np.outer(varied([comparison.latents[:, [k]] for k in range(len(products))]), varied(comparison.maps))
+        observed = np.where(present, np.nan_to_num(observed, nan=0.0), np.nan)
+        freedom, ranks = len(root) - basis.shape[1], [column_rank(own) for own in maps]
         effective = _effective(comparison, latents, maps, basis)
-        shrunk = _shrunk(observed, effective - basis.shape[1], ranks, freedom)
+        shrunk = shrunk_squares(observed, effective - basis.shape[1], ranks, freedom)
         left, right = np.concatenate([latents, basis], axis=1).T.astype(np.float32), every.astype(np.float32)
-        batch = max(1, _BATCH_BYTES // max(1, 4 * right.size))
+        batch = max(1, BATCH_BYTES // max(1, 4 * right.size))
 
         def part(bound: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
             return _batch(left, latents.shape[1], right, whole, order[slice(*bound)], shrunk)
 
         parts = list(in_waves(part, block_bounds(permutations, batch)))
-    largest = np.nanmax(_tails(np.concatenate([most for _, most in parts]), ranks, freedom), axis=1, initial=0)
+    largest = np.nanmax(tails(np.concatenate([most for _, most in parts]), ranks, freedom), axis=1, initial=0)
     probability = (1 + np.sum([count for count, _ in parts], axis=0)) / (1 + permutations)
     return Tested(
         _signed(observed, products, maps),
         effective,
         np.where(np.isnan(observed), np.nan, probability),
-        _tails(shrunk, ranks, freedom),
+        tails(shrunk, ranks, freedom),
         largest,
         basis.shape[1],
-    )
-
-
-def sign_flip_test(
-    products: NDArray[np.float64],
-    total: NDArray[np.float64],
-    coefficient: NDArray[np.float64],
-    permutations: int,
-    seed: Sequence[int],
-) -> Tested:
-    """Whether products inside grains have the same sign in more grains than chance has it.
-
-    Inside a grain fields are smooth, so that hardly any two are uncorrelated there; but where they are unrelated the
-    sign of their covariance is as often plus as minus over the grains. Flipping the signs of whole grains, all pairs
-    together, therefore needs no model of how smooth the fields are, nor a field that is alike everywhere, as a shift
-    around the edges or a phase-randomised surrogate does: those would move gradients across boundaries.
-
-    Parameters
-    ----------
-    products : ndarray, shape (grains, L, T)
-        Of each pair inside each grain, nought where a grain takes no part.
-    total : ndarray, shape (L, T)
-        What is tested: the sum of the products, or one that is known better.
-    coefficient : ndarray, shape (L, T)
-        What to report beside it.
-    permutations : int
-        Sets of signs.
-    seed : sequence of int
-
-    Returns
-    -------
-    Tested
-        ``effective`` counts the grains that take part; ``statistic`` is the total over the root of the sum of squares.
-    """
-    grains, *pairs = products.shape
-    flat = products.reshape(grains, -1)
-    length = np.sqrt(np.sum(flat**2, axis=0))
-    counted = np.count_nonzero(flat, axis=0)
-    scaled = (flat / np.where(length > 0, length, 1)).astype(np.float32)
-    observed = np.where(counted > 1, np.abs(total.ravel()) / np.where(length > 0, length, 1), np.nan)
-    generator = np.random.default_rng(seed)
-    signs = (2 * generator.integers(0, 2, (permutations, grains), dtype=np.int8) - 1).astype(np.float32)
-    batch = max(1, _BATCH_BYTES // (4 * max(1, flat.shape[1])))
-
-    def part(bound: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        found = np.abs(signs[slice(*bound)] @ scaled)
-        return np.sum(found >= observed * (1 - _EQUAL), axis=0), found.max(axis=1, initial=0).astype(np.float64)
-
-    with single_blas_thread():
-        parts = list(in_waves(part, block_bounds(permutations, batch)))
-    probability = (1 + np.sum([count for count, _ in parts], axis=0)) / (1 + permutations)
-    return Tested(
-        coefficient=coefficient,
-        effective=counted.astype(np.float64).reshape(pairs),
-        probability=np.where(np.isnan(observed), np.nan, probability).reshape(pairs),
-        statistic=observed.reshape(pairs),
-        largest=np.concatenate([most for _, most in parts]),
     )
 
 
@@ -234,7 +185,7 @@ def _batch(
     products = (left @ permuted.reshape(len(right), -1)).reshape(len(left), len(order), -1)
     turned = products.transpose(1, 0, 2).astype(np.float64)
     squares = np.nan_to_num(_squares(turned[:, :latents], turned[:, latents:], whole), nan=0.0)
-    return np.sum(squares >= observed * (1 - _EQUAL), axis=0), squares.max(axis=1, initial=0)
+    return np.sum(squares >= observed * (1 - EQUAL), axis=0), squares.max(axis=1, initial=0)
 
 
 def _squares(
@@ -259,34 +210,6 @@ def _squares(
             square = np.einsum("...li,...ij,...lj->...l", own, inverse, own)
             found.append(np.where(gram.any(), square, np.nan))
     return np.clip(np.stack(found, axis=-1), 0, 1)
-
-
-def _tails(squares: NDArray[np.float64], ranks: Sequence[int], freedom: int) -> NDArray[np.float64]:
-    """Less the logarithm of the upper tail of squared correlations (..., T), of so many columns per map."""
-    from scipy.special import betaincc
-
-    found = np.full(squares.shape, np.nan)
-    for number, rank in enumerate(ranks):
-        if rank and freedom > rank:
-            tail = betaincc(rank / 2, (freedom - rank) / 2, squares[..., number])
-            found[..., number] = -np.log(np.maximum(tail, _LEAST_TAIL))
-    return found
-
-
-def _shrunk(
-    squares: NDArray[np.float64], effective: NDArray[np.float64], ranks: Sequence[int], freedom: int
-) -> NDArray[np.float64]:
-    """Squared correlations (L, T) with the tail among `freedom` that these have among fewer."""
-    from scipy.special import betaincc, betaincinv
-
-    found = squares.copy()
-    for number, rank in enumerate(ranks):
-        fewer = np.maximum(effective[:, number], rank + 1)
-        less = (fewer < freedom * (1 - ROUNDING)) & np.isfinite(squares[:, number])
-        if rank and less.any():
-            tail = betaincc(rank / 2, (fewer[less] - rank) / 2, squares[less, number])
-            found[less, number] = 1 - betaincinv((freedom - rank) / 2, rank / 2, tail)
-    return np.minimum(found, squares)
 
 
 def _effective(
@@ -316,43 +239,3 @@ def _signed(
             root[:, number] = np.copysign(root[:, number], products[:, start])
         start += own.shape[1]
     return root
-
-
-def _varied(maps: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
-    return np.array([bool(_centred(own).any()) for own in maps], dtype=bool)
-
-
-def _centred(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns less their mean, nought where that is rounding; every nuisance has a constant, so nothing is lost."""
-    centred = values - values.mean(axis=0)
-    largest = np.abs(values).max(axis=0, initial=0)
-    return np.asarray(np.where(np.abs(centred).max(axis=0, initial=0) > ROUNDING * largest, centred, 0))
-
-
-def independent_functions(nuisance: NDArray[np.float64]) -> int:
-    """How many columns of a nuisance do not depend on each other."""
-    return int(_orthonormal(nuisance).shape[1]) if len(nuisance) else 0
-
-
-def _orthonormal(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Orthonormal basis of the span of columns."""
-    length = np.sqrt(np.sum(columns**2, axis=0))
-    left, size, _ = np.linalg.svd(columns / np.where(length > 0, length, 1), full_matrices=False)
-    return np.asarray(left[:, size > 1e-7 * size[0]])
-
-
-def _residual(values: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the basis leaves of columns; nought where that is rounding."""
-    left = values - basis @ (basis.T @ values)
-    left -= basis @ (basis.T @ left)
-    return np.asarray(np.where(np.sum(left**2, axis=0) > ROUNDING * np.sum(values**2, axis=0), left, 0))
-
-
-def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns of length one; NaN where there is nothing."""
-    length = np.sqrt(np.sum(values**2, axis=0))
-    return np.asarray(values / np.where(length > 0, length, np.nan))
-
-
-def _rank(columns: NDArray[np.float64]) -> int:
-    return int(np.linalg.matrix_rank(columns, tol=1e-6 * np.sqrt(np.sum(columns**2)))) if columns.any() else 0

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from microstructure_assets.methods.association_algebra import independent_functions
 from microstructure_assets.methods.association_baseline import baseline, orientation_functions
-from microstructure_assets.methods.association_permutations import independent_functions
 from microstructure_assets.methods.association_settings import AssociationSettings
 from microstructure_assets.methods.crystallography.symmetry import proper_operators
 from microstructure_assets.methods.crystallography.twin_laws import product

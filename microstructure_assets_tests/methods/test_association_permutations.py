@@ -15,8 +15,8 @@ from microstructure_assets.methods.association_permutations import (
     _permutations,
     family_probability,
     permutation_test,
-    sign_flip_test,
 )
+from microstructure_assets.methods.association_signs import sign_flip_test
 
 
 def compared(seed: int, grains: int, latents: int = 3, maps: int = 2, related: float = 0.6) -> Comparison:
