@@ -126,7 +126,10 @@ def latent_correlations(
     -----
     Each verdict keeps its own rate of false findings; a scan in which nothing goes with anything gets some verdict
     other than *chance* at up to three times the level. *Real* means beyond this baseline, which is smooth: functions of
-    orientation of low degree do not take away all that a pattern says about orientation.
+    orientation of low degree do not take away all that a pattern says about orientation. *Explained by the baseline*
+    means that nothing could be shown beyond it; with few grains a true relation can end there too, so look at
+    ``partial``. Categories that were made from the latents themselves, as their clusters, always differ between
+    classes; only their F and its order mean something.
     """
     settings = settings or AssociationSettings()
     with single_blas_thread():
