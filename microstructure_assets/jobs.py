@@ -38,7 +38,7 @@ STAGES: tuple[Stage, ...] = (
     ("scan", ("scan_report",)),
 )
 # What the latents are made of and compared with, and they themselves.
-LATENT_STAGES = (STAGES[0], *STAGES[4:6], ("scan", tuple(spec.name for spec in LATENT_ARTIFACTS)))
+LATENT_STAGES = (*STAGES[:6], ("scan", tuple(spec.name for spec in LATENT_ARTIFACTS)))
 PARENT_RUN_TAG = "microstructure/parent_run"
 SettingsForm = settings_form()
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from microstructure_assets import progress
 from microstructure_assets.assets.lane import lane
+from microstructure_assets.assets.latent_correlations import fill_latent_correlations
 from microstructure_assets.assets.making import Maker
 from microstructure_assets.assets.network_patterns import NetworkPatterns
 from microstructure_assets.assets.views import ScanView
@@ -247,11 +248,16 @@ def fill_latent_embedding(view: ScanView, drafts: Mapping[str, Draft]) -> None:
 
 
 def fill_latent_bands(view: ScanView, drafts: Mapping[str, Draft]) -> None:
-    """The latents that say most, in bands."""
+    """The latents that go with a map, then those that say most, in bands."""
+    from microstructure_assets.methods.association import REAL
     from microstructure_assets.methods.latents.bands import quantile_bands
 
     settings, units = view.settings("latents"), view.read("pattern_vae").table("latents")
-    order = np.argsort(-units["divergence_nats"], kind="stable")[: settings.banded_latents]
+    found = view.read("latent_correlations").table("correlations")
+    partial = np.zeros(len(units["latent"]))
+    real = found["verdict"] == REAL
+    np.maximum.at(partial, found["latent"][real] - 1, np.abs(found["partial"][real]))
+    order = np.lexsort((-units["divergence_nats"], -partial))[: settings.banded_latents]
     used = view.read("latent_clusters").array("cluster") > 0
     group = view.read("vae_latents").group["latent"]
     bands = np.stack([quantile_bands(np.asarray(group[..., int(place)]), used, settings.bands) for place in order])
@@ -269,6 +275,7 @@ MAKERS = (
     Maker(("vae_latents",), fill_vae_latents),
     Maker(("latent_clusters",), fill_latent_clusters),
     Maker(("latent_embedding",), fill_latent_embedding),
+    Maker(("latent_correlations",), fill_latent_correlations),
     Maker(("latent_bands",), fill_latent_bands),
 )
 

@@ -70,9 +70,22 @@ def latent_sections(view: ScanView) -> tuple[Section, ...]:
     )
     return (
         Section("Latents", words, network.figure(), "Training, and what each latent says"),
+        _correlations(view),
         Section(
             "Clusters of latents", (), clusters.figure(), "Clusters of latents, and the criterion over their number"
         ),
         Section("Plane of latents", (), view.read("latent_embedding").figure(), "The latents in a plane"),
         Section("Bands of latents", (), view.read("latent_bands").figure(), "The leading latents in quantile bands"),
     )
+
+
+def _correlations(view: ScanView) -> Section:
+    found = view.read("latent_correlations")
+    facts = found.attributes
+    words = (
+        f"{facts['real_pairs']} pairs of {facts['compared_latents']} latents and the maps ({facts['maps']}) go "
+        f"together beyond chance and beyond what band contrast, intensity, phase and orientation say, by "
+        f"{facts['compared_units']} {facts['unit_of_comparison']}. The orientation is taken away as far as smooth "
+        "functions of it go: what depends on it sharply is called real.",
+    )
+    return Section("Latents and maps", words, found.figure(), "Correlation of latents with maps given the baseline")

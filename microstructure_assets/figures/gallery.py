@@ -20,6 +20,7 @@ from microstructure_assets.figures.crystallography import (
     draw_phase_map,
 )
 from microstructure_assets.figures.inputs import Drawer
+from microstructure_assets.figures.latent_correlations import draw_latent_correlations
 from microstructure_assets.figures.latents import (
     draw_latent_bands,
     draw_latent_clusters,
@@ -60,6 +61,7 @@ DRAWERS: Mapping[str, Drawer] = MappingProxyType(
         "vae_latents": draw_vae_latents,
         "latent_clusters": draw_latent_clusters,
         "latent_embedding": draw_latent_embedding,
+        "latent_correlations": draw_latent_correlations,
         "latent_bands": draw_latent_bands,
         "lane_agreement": draw_lane_agreement,
     }

@@ -13,10 +13,11 @@ from microstructure_assets.store.latent_artifacts import LATENT_ARTIFACTS
 from microstructure_assets_tests.e2e.conftest import Lab
 
 QUICK = {
-    "autoencoder.epochs": 3,
+    "autoencoder.epochs": 7,
+    "autoencoder.beta": 0.01,
     "autoencoder.repeats": 2,
     "autoencoder.latent_dimensions": 8,
-    "autoencoder.batch_patterns": 32,
+    "autoencoder.batch_patterns": 16,
     "autoencoder.side_limit_px": 32,
     "latents.embedded_points": 200,
     "tiling.n": 2,
@@ -50,6 +51,26 @@ def test_latents_from_file_to_bands(latents: Lab, small_twin: Path) -> None:
     assert np.mean(cluster == 0) == pytest.approx(0.1, abs=0.01)
     place = store.read("s", "latent_embedding").array("embedding")
     assert (np.isnan(place).any(axis=2) == (cluster == 0)).all()
+    correlations = store.read("s", "latent_correlations")
+    table, said = correlations.table("correlations"), correlations.document()
+    # The twin brings no indexing: regions of the map are what is compared.
+    assert said["unit_of_comparison"] == "regions"
+    assert set(table["map"]) == {"band contrast"}
+    assert set(table["verdict"]) <= {
+        "real",
+        "explained by the baseline",
+        "gradient inside grains",
+        "untestable",
+        "chance",
+    }
+    assert len(table["latent"]) == said["compared_latents"] <= 8
+    used = cluster.ravel() > 0
+    contrast = store.read("s", "pattern_quality").array("band_contrast").ravel()[used].astype(float)
+    for row, number in enumerate(table["latent"]):
+        own = latent.reshape(used.size, -1)[used, number - 1].astype(float)
+        region = store.read("s", "segmentation_map").array("region").ravel()[used] > 0
+        expected = np.corrcoef(own[region], contrast[region])[0, 1]
+        assert table["pearson_points"][row] == pytest.approx(expected, abs=1e-4)
     band = store.read("s", "latent_bands")
     assert band.array("band").shape == (6, 24, 30)
     assert set(band.table("leading")["latent"]) <= set(range(1, 9))

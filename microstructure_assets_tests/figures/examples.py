@@ -99,6 +99,18 @@ def latents(label: np.ndarray, random: np.random.Generator) -> dict[str, Artifac
             },
             {},
         ),
+        "latent_correlations": (
+            {},
+            {
+                "correlations": {
+                    "latent": np.repeat([1, 2, 3], 2),
+                    "map": np.array(["Fe_Ka", "band contrast"] * 3, object),
+                    "partial": np.linspace(-0.8, 0.6, 6),
+                    "in_phase": np.linspace(0.9, -0.2, 6),
+                    "verdict": np.array(["real", "chance", "explained by the baseline"] * 2, object),
+                }
+            },
+        ),
         "latent_bands": ({"band": np.where(cluster > 0, 1 + (maps > 1), 0)}, leading),
         "lane_agreement": (
             {},
