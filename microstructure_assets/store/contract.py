@@ -87,6 +87,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "crystallography.grain_threshold_deg",
             "crystallography.high_angle_deg",
         ),
+        code_version="2",
         libraries=(*NUMERICS, "orix", "scikit-learn"),
         tables=(
             Table(

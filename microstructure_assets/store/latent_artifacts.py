@@ -101,6 +101,7 @@ LATENT_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         ),
         if_there=("element_maps",),
         settings=("association",),
+        code_version="2",
         libraries=(*NUMERICS, "orix"),
         on_request=True,
         tables=(
