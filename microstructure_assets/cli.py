@@ -51,6 +51,20 @@ def characterize(
 
 
 @commands.command()
+@click.argument("scan")
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting, e.g. autoencoder.repeats=1; it is kept."
+)
+@home_option
+@verbose_option
+def latents(scan: str, changes: tuple[str, ...], home_path: Path | None, verbose: bool) -> None:
+    """Train the autoencoder on the patterns of SCAN and make its latents: minutes to hours, so never by itself."""
+    from microstructure_assets.shell.running import make_latents
+
+    make_latents(_known_home(home_path), scan, _pairs(changes), verbose)
+
+
+@commands.command()
 @click.argument("scan", required=False)
 @click.option("--why", is_flag=True, help="Say why each artifact was last made, and why it would be made again.")
 @home_option

@@ -10,8 +10,10 @@ import dagster as dg
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
+from microstructure_assets.assets.agreement import agreement_lane  # noqa: E402
 from microstructure_assets.assets.chemistry import chemistry_lane  # noqa: E402
 from microstructure_assets.assets.crystallography import crystallography_lane  # noqa: E402
+from microstructure_assets.assets.latents import latent_lane  # noqa: E402
 from microstructure_assets.assets.length_scale import length_scale_lane  # noqa: E402
 from microstructure_assets.assets.patterns import scan_lane  # noqa: E402
 from microstructure_assets.assets.reports import report_lane  # noqa: E402
@@ -19,7 +21,7 @@ from microstructure_assets.assets.segmentation import segmentation_lane  # noqa:
 from microstructure_assets.assets.settings import scan_settings, tile_settings  # noqa: E402
 from microstructure_assets.assets.tiles import tile_lane  # noqa: E402
 from microstructure_assets.automation.sensors import TICK_SECONDS, automation_sensor  # noqa: E402
-from microstructure_assets.jobs import characterize, configure  # noqa: E402
+from microstructure_assets.jobs import characterize, configure, latents  # noqa: E402
 from microstructure_assets.resources import HomeResource, environment_compute  # noqa: E402
 
 
@@ -43,9 +45,11 @@ def build_defs(overrides: Mapping[str, Any] | None = None, tick_seconds: int = T
             segmentation_lane,
             crystallography_lane,
             chemistry_lane,
+            latent_lane,
+            agreement_lane,
             report_lane,
         ],
-        jobs=[characterize, configure],
+        jobs=[characterize, latents, configure],
         sensors=[automation_sensor(tick_seconds)],
         resources={
             "home": HomeResource(root=""),

@@ -1,4 +1,6 @@
-"""What a person starts: `characterize` (everything of one scan) and `configure` (settings of a scan or tile)."""
+"""What a person starts: `characterize` (everything of one scan but for what takes hours), `latents` (that) and
+`configure` (settings of a scan or tile).
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,20 +20,25 @@ from microstructure_assets.resources import (
 )
 from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.crystallography_artifacts import CHEMISTRY_ARTIFACTS, CRYSTALLOGRAPHY_ARTIFACTS
+from microstructure_assets.store.latent_artifacts import LATENT_ARTIFACTS
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.store import recorded_as
 
 # A stage is a set of assets of one partition: no job of Dagster's can span assets of different partitions.
-STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
+Stage = tuple[str, tuple[str, ...]]
+STAGES: tuple[Stage, ...] = (
     ("scan", ("scan_manifest", "preprocessed_patterns", "pattern_quality", "pattern_subspace")),
     ("scan", ("nmi_scale_curve", "analysis_tiling")),
     ("tile", tuple(spec.name for spec in ARTIFACTS if spec.per == "tile")),
     ("scan", ("segmentation_map",)),
     ("scan", tuple(spec.name for spec in CRYSTALLOGRAPHY_ARTIFACTS)),
     ("scan", tuple(spec.name for spec in CHEMISTRY_ARTIFACTS)),
+    ("scan", ("lane_agreement",)),
     ("scan", ("scan_report",)),
 )
+# What the latents are made of and compared with, and they themselves.
+LATENT_STAGES = (*STAGES[:6], ("scan", tuple(spec.name for spec in LATENT_ARTIFACTS)))
 PARENT_RUN_TAG = "microstructure/parent_run"
 SettingsForm = settings_form()
 
@@ -49,11 +56,24 @@ def stale_reasons(recipes: Recipes, per: str, artifacts: Sequence[str]) -> dict[
 
 @dg.op
 def run_stages(context: dg.OpExecutionContext, home: HomeResource, compute: ComputeResource) -> None:
+    """Everything that `characterize` makes."""
+    _run_stages(context, home, compute, STAGES)
+
+
+@dg.op
+def run_latent_stages(context: dg.OpExecutionContext, home: HomeResource, compute: ComputeResource) -> None:
+    """Everything that `latents` makes."""
+    _run_stages(context, home, compute, LATENT_STAGES)
+
+
+def _run_stages(
+    context: dg.OpExecutionContext, home: HomeResource, compute: ComputeResource, stages: Sequence[Stage]
+) -> None:
     """Run the stages of one scan one after another, each as a child run in this process, but not the current ones."""
     scan, store = context.partition_key, home.store()
     store.sweep()
     graph = _definitions(home, compute).resolve_implicit_global_asset_job_def()
-    for per, artifacts in STAGES:
+    for per, artifacts in stages:
         recipes = Recipes(store, scan)
         artifacts = tuple(filter(recipes.applies, artifacts))
         if not artifacts:
@@ -108,6 +128,17 @@ def characterize() -> None:
     run_stages()
 
 
+@dg.job(
+    partitions_def=scan_partitions,
+    executor_def=dg.in_process_executor,
+    description="Train the autoencoder on the patterns of one scan and make its latents, their clusters and bands.",
+    tags={"dagster/max_retries": "0"},
+)
+def latents() -> None:
+    """Takes minutes to hours, and so is not part of `characterize`."""
+    run_latent_stages()
+
+
 @dg.op
 def change_settings(context: dg.OpExecutionContext, config: SettingsForm, home: HomeResource) -> None:  # type: ignore[valid-type]
     """Store the settings of the form and tell the graph."""
@@ -137,8 +168,10 @@ class JobFailed(RuntimeError):
     """A job failed; the cause is the error of the step."""
 
 
-def run_characterize(instance: dg.DagsterInstance, scan: str, log_level: str = "CRITICAL") -> frozenset[str]:
-    """Run `characterize` of one scan in this process; the same job as the UI's button.
+def run_job(
+    instance: dg.DagsterInstance, scan: str, log_level: str = "CRITICAL", *, name: str = "characterize"
+) -> frozenset[str]:
+    """Run a job of one scan in this process; the same job as the UI's button.
 
     Parameters
     ----------
@@ -147,6 +180,7 @@ def run_characterize(instance: dg.DagsterInstance, scan: str, log_level: str = "
         A registered scan whose partition key exists.
     log_level : str
         Level of Dagster's own log on the console.
+    name : {"characterize", "latents"}
 
     Returns
     -------
@@ -160,7 +194,7 @@ def run_characterize(instance: dg.DagsterInstance, scan: str, log_level: str = "
     JobFailed
         If a step fails.
     """
-    job = _definitions(HomeResource(root=""), environment_compute()).get_job_def("characterize")
+    job = _definitions(HomeResource(root=""), environment_compute()).get_job_def(name)
     quiet = {"loggers": {"console": {"config": {"log_level": log_level}}}}
     try:
         result = job.execute_in_process(

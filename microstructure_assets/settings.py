@@ -31,8 +31,11 @@ def settings_groups() -> dict[str, type[Settings]]:
     """Every settings group by its name, in the order in which a scan meets them."""
     from microstructure_assets.acquisition.settings import AcquisitionSettings
     from microstructure_assets.methods import settings as methods
+    from microstructure_assets.methods.association_settings import AssociationSettings
     from microstructure_assets.methods.chemistry_settings import ChemistrySettings
     from microstructure_assets.methods.crystallography.settings import CrystallographySettings
+    from microstructure_assets.methods.latents.settings import LatentSettings
+    from microstructure_assets.networks.settings import AutoencoderSettings
 
     return {
         "acquisition": AcquisitionSettings,
@@ -50,6 +53,9 @@ def settings_groups() -> dict[str, type[Settings]]:
         "stitching": methods.StitchingSettings,
         "crystallography": CrystallographySettings,
         "chemistry": ChemistrySettings,
+        "autoencoder": AutoencoderSettings,
+        "latents": LatentSettings,
+        "association": AssociationSettings,
     }
 
 

@@ -17,7 +17,17 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from microstructure_assets.assets import crystallography, length_scale, patterns, reports, segmentation, tiles
+from microstructure_assets.assets import (
+    agreement,
+    chemistry,
+    crystallography,
+    latents,
+    length_scale,
+    patterns,
+    reports,
+    segmentation,
+    tiles,
+)
 from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.specs import ArtifactSpec
 
@@ -29,11 +39,22 @@ NOT_WATCHED = {"store", "settings", "progress", "errors"}
 # Pictures are content of pages only.
 NOT_WATCHED_BUT_FOR_PAGES = {"figures"}
 # Libraries that check and steer, but compute nothing.
-# torch computes only where a device is asked for, and devices are no part of a key.
-NOT_COMPUTING = {"pydantic", "threadpoolctl", "torch"}
+NOT_COMPUTING = {"pydantic", "threadpoolctl"}
+# Elsewhere torch computes only where a device is asked for, and devices are no part of a key.
+TORCH_ROOM = "networks"
 FILLERS = {
     artifact: maker.fill
-    for module in (patterns, length_scale, tiles, segmentation, crystallography, reports)
+    for module in (
+        patterns,
+        length_scale,
+        tiles,
+        segmentation,
+        crystallography,
+        chemistry,
+        latents,
+        agreement,
+        reports,
+    )
     for maker in module.MAKERS
     for artifact in maker.artifacts
 }
@@ -153,7 +174,10 @@ def code_hash(spec: ArtifactSpec) -> str:
 def libraries(spec: ArtifactSpec) -> set[str]:
     """Distributions of the libraries that compute an artifact, as the code imports them."""
     distributions = importlib.metadata.packages_distributions()
-    names = closure(spec)[1] - set(sys.stdlib_module_names) - NOT_COMPUTING
+    definitions, imported_names = closure(spec)
+    names = imported_names - set(sys.stdlib_module_names) - NOT_COMPUTING
+    if not any(name.module.startswith(f"{PACKAGE}.{TORCH_ROOM}.") for name in definitions):
+        names.discard("torch")
     return {distributions[name][0].lower() for name in names}
 
 

@@ -34,6 +34,7 @@ KNOWN_EXCEPTIONS = {
     # One table of settings groups, read lazily inside a function by the module that everything else stands on.
     ("settings", "acquisition"),
     ("settings", "methods"),
+    ("settings", "networks"),
     # The job is found in the definitions that hold it, at run time.
     ("jobs", "definitions"),
 }

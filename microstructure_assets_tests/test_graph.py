@@ -10,24 +10,32 @@ GRAPH = """
 analysis_tiling        scan      length_scale  nmi_scale_curve scan_manifest scan_settings
 anomalies              scan|tile tiles         gmm_clusters pca_scores tile_settings
 cnmf_weights           scan|tile tiles         pca_scores preprocessed_patterns reference_windows tile_settings
+element_maps           scan      chemistry     scan_manifest scan_settings
 gmm_clusters           scan|tile tiles         pca_scores tile_settings
 grain_statistics       scan      crystallography grains kernel_average_misorientation orientation_map phase_map scan_settings
 grains                 scan      crystallography orientation_map phase_map scan_settings
 ipf_map                scan      crystallography orientation_map phase_map scan_settings
 kernel_average_misorientation scan      crystallography orientation_map phase_map scan_settings
+lane_agreement         scan      agreement     analysis_tiling anomalies cnmf_weights element_maps gmm_clusters grains latent_clusters orientation_map phase_map scan_settings segmentation_map
+latent_bands           scan      latents       latent_clusters latent_correlations pattern_vae scan_settings vae_latents
+latent_clusters        scan      latents       pattern_quality scan_settings vae_latents
+latent_correlations    scan      latents       element_maps grain_statistics grains kernel_average_misorientation latent_clusters pattern_quality pattern_vae phase_map scan_settings segmentation_map vae_latents
+latent_embedding       scan      latents       latent_clusters scan_settings vae_latents
 nmi_scale_curve        scan      length_scale  preprocessed_patterns scan_settings
 orientation_map        scan      crystallography scan_manifest scan_settings
 pattern_quality        scan      patterns      scan_manifest scan_settings
 pattern_subspace       scan      patterns      preprocessed_patterns scan_settings
+pattern_vae            scan      latents       preprocessed_patterns scan_settings
 pca_scores             scan|tile tiles         analysis_tiling preprocessed_patterns tile_settings
 phase_map              scan      crystallography scan_manifest scan_settings
 preprocessed_patterns  scan      patterns      scan_manifest scan_settings
 reference_windows      scan|tile tiles         anomalies gmm_clusters pca_scores preprocessed_patterns tile_settings
 scan_manifest          scan      patterns      scan_settings
-scan_report            scan      reports       analysis_tiling anomalies cnmf_weights gmm_clusters nmi_scale_curve pattern_quality pattern_subspace pca_scores preprocessed_patterns reference_windows scan_manifest scan_settings segmentation_map weight_boundaries
+scan_report            scan      reports       analysis_tiling anomalies cnmf_weights element_maps gmm_clusters grain_statistics grains ipf_map kernel_average_misorientation lane_agreement latent_bands latent_clusters latent_correlations latent_embedding nmi_scale_curve orientation_map pattern_quality pattern_subspace pattern_vae pca_scores phase_map preprocessed_patterns reference_windows scan_manifest scan_settings segmentation_map vae_latents weight_boundaries
 scan_settings          scan      settings
 segmentation_map       scan      segmentation  analysis_tiling anomalies gmm_clusters pca_scores preprocessed_patterns scan_settings weight_boundaries
 tile_settings          scan|tile settings
+vae_latents            scan      latents       pattern_vae preprocessed_patterns scan_settings
 weight_boundaries      scan|tile tiles         cnmf_weights gmm_clusters tile_settings
 """  # noqa: E501
 

@@ -15,7 +15,7 @@ from typing import Any
 #: Modules of the bench that measure; the others arrange and print.
 MEASURING_MODULES = ("boundaries", "edges", "lane", "length_scale", "metrics", "regions", "rivals", "twins", "weights")
 #: Modules that only one experiment measures with: a change to them is nothing to the results of the others.
-OWN_MODULES = {"best_tiling": ("best_tiling",), "routes": ("routes", "twin_patterns")}
+OWN_MODULES = {"association": ("association",), "best_tiling": ("best_tiling",), "routes": ("routes", "twin_patterns")}
 #: Rooms of the package whose modules decide what is measured.
 MEASURED_ROOMS = ("methods", "simulation")
 

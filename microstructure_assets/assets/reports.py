@@ -12,6 +12,7 @@ import numpy as np
 from microstructure_assets.assets.lane import lane
 from microstructure_assets.assets.making import Maker
 from microstructure_assets.assets.report_grains import grain_facts, grain_sections
+from microstructure_assets.assets.report_lanes import agreement_sections, element_sections, latent_sections
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.figures.gallery import DRAWERS
 from microstructure_assets.figures.grain_sentences import grain_distrust, grain_summary, map_headline
@@ -32,13 +33,12 @@ def fill_scan_report(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     rows, grains = provenance(view), grain_facts(view)
     of_patterns = view.has("segmentation_map")
     facts = collect_facts(view) if of_patterns else grains
-    conventional = grain_sections(view, grains)
     report = ScanReport(
         scan=view.scan_name,
         created=datetime.datetime.fromisoformat(max(row.made for row in rows)).strftime("%-d %B %Y, %H:%M UTC"),
         headline=headline(facts) if of_patterns else map_headline(grains),
         summary=summary(facts) if of_patterns else grain_summary(grains),
-        sections=(*(sections(view, facts) if of_patterns else ()), *conventional, *_elements(view)),
+        sections=(*(sections(view, facts) if of_patterns else ()), *grain_sections(view, grains), *_further(view)),
         distrust=(*(distrust(facts) if of_patterns else ()), *grain_distrust(grains)),
         artifacts=rows,
         raw_files=raw_files(view),
@@ -46,6 +46,10 @@ def fill_scan_report(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         about=about(view.read("scan_manifest").document(), facts),
     )
     drafts["scan_report"].page(render_report(report))
+
+
+def _further(view: ScanView) -> tuple[Section, ...]:
+    return element_sections(view) + agreement_sections(view) + latent_sections(view)
 
 
 def collect_facts(view: ScanView) -> dict[str, Any]:
@@ -136,20 +140,6 @@ def sections(view: ScanView, facts: Mapping[str, Any]) -> tuple[Section, ...]:
         )
     )
     return tuple(parts)
-
-
-def _elements(view: ScanView) -> tuple[Section, ...]:
-    """The element maps, where the scan brings some."""
-    if not view.has("element_maps"):
-        return ()
-    maps = view.read("element_maps")
-    units = sorted({str(unit) for unit in maps.table("elements")["unit"]})
-    words = (f"Lines of {maps.attributes['elements']}, in {' and '.join(units)}; intensities, no concentrations.",)
-    return (
-        Section(
-            "Elements", words, maps.figure(), f"{maps.attributes['colours']} as red, green and blue, and each line"
-        ),
-    )
 
 
 def _sentence(words: object) -> str:

@@ -9,7 +9,7 @@ from dagster import AutomationCondition as Condition
 
 from microstructure_assets.automation.under_way import scans_under_way
 from microstructure_assets.partitions import split_key
-from microstructure_assets.store.contract import ArtifactUnknown, needs
+from microstructure_assets.store.contract import BY_NAME, needs
 from microstructure_assets.store.home import resolve_home
 from microstructure_assets.store.recipes import holdings
 from microstructure_assets.store.scans import ScanRegistry, ScanUnknown
@@ -18,8 +18,9 @@ from microstructure_assets.store.tiles import tiles_of
 
 
 class UnusedSlot(Condition):
-    """True for what a scan does not have: a slot that its known tiling does not use, and artifacts of patterns or
-    element maps where it has none; false while tiling and manifest are unknown.
+    """True for what a scan does not have: a slot that its known tiling does not use, artifacts of patterns or element
+    maps where it has none, and what is made on request where nobody asked for it; false while tiling and manifest are
+    unknown.
 
     The opposite predicate, "in the tiling", would be false for every slot while the tiling is unknown, and a fan-in
     that waits for "all slots in the tiling" would then run before any tile exists.
@@ -34,7 +35,10 @@ class UnusedSlot(Condition):
         """Look at the candidates' slots against the tilings in the store."""
         candidates, store = context.candidate_subset, Store(resolve_home())
         tiled = isinstance(context.partitions_def, dg.MultiPartitionsDefinition)
-        wanted = _needs(context.key)
+        name = context.key.to_user_string()
+        spec = BY_NAME.get(name)
+        wanted = frozenset() if spec is None else needs(name)
+        on_request = spec is not None and spec.on_request
         if not tiled and not wanted:
             return dg.AutomationResult(context, true_subset=context.get_empty_subset())
         used: dict[str, set[str] | None] = {}
@@ -45,6 +49,8 @@ class UnusedSlot(Condition):
                 unused.add(key)
                 continue
             if slot is None:
+                if on_request and store.head(scan, name) is None:
+                    unused.add(key)
                 continue
             if scan not in used:
                 used[scan] = used_slots(scan)
@@ -69,14 +75,6 @@ class Characterizing(Condition):
         keys = candidates.expensively_compute_partition_keys() if busy else set()
         taken = {key for key in keys if key and split_key(key)[0] in busy}
         return dg.AutomationResult(context, candidates.compute_intersection_with_partition_keys(taken))
-
-
-def _needs(key: Any) -> frozenset[str]:
-    """What an asset needs of a scan; nothing where it is no artifact, as the settings."""
-    try:
-        return needs(key.to_user_string())
-    except ArtifactUnknown:
-        return frozenset()
 
 
 def used_slots(scan: str) -> set[str] | None:

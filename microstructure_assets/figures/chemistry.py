@@ -60,7 +60,7 @@ def draw_element_maps(
     aspect = ratio(shape, grid)
     inner = width - 40 - LEFT_MARGIN
     large_width = min(inner, (0.9 * inner) / max(aspect, 1e-9))
-    large_height = max(40.0, min(large_width * aspect, 0.62 * width)) if rgb is not None and rgb.shape[2] == 3 else 0.0
+    large_height = max(40.0, min(large_width * aspect, 0.5 * width)) if rgb is not None and rgb.shape[2] == 3 else 0.0
     small_width = (width - 40 - (ACROSS - 1) * GAP) / ACROSS - BAR
     small_height = max(40.0, min(small_width * aspect, small_width * 1.5))
     rows = -(-shown // ACROSS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from microstructure_assets.figures.agreement import draw_lane_agreement
 from microstructure_assets.figures.anomalies import draw_anomalies
 from microstructure_assets.figures.boundaries import draw_weight_boundaries
 from microstructure_assets.figures.chemistry import draw_element_maps
@@ -19,6 +20,14 @@ from microstructure_assets.figures.crystallography import (
     draw_phase_map,
 )
 from microstructure_assets.figures.inputs import Drawer
+from microstructure_assets.figures.latent_correlations import draw_latent_correlations
+from microstructure_assets.figures.latents import (
+    draw_latent_bands,
+    draw_latent_clusters,
+    draw_latent_embedding,
+    draw_pattern_vae,
+    draw_vae_latents,
+)
 from microstructure_assets.figures.patterns import draw_pattern_subspace, draw_preprocessed_patterns
 from microstructure_assets.figures.quality import draw_pattern_quality
 from microstructure_assets.figures.references import draw_reference_windows
@@ -48,6 +57,13 @@ DRAWERS: Mapping[str, Drawer] = MappingProxyType(
         "grains": draw_grains,
         "grain_statistics": draw_grain_statistics,
         "element_maps": draw_element_maps,
+        "pattern_vae": draw_pattern_vae,
+        "vae_latents": draw_vae_latents,
+        "latent_clusters": draw_latent_clusters,
+        "latent_embedding": draw_latent_embedding,
+        "latent_correlations": draw_latent_correlations,
+        "latent_bands": draw_latent_bands,
+        "lane_agreement": draw_lane_agreement,
     }
 )
 """Artifact name to the function that draws it; `inputs.Drawer` says what all of them take."""

@@ -140,7 +140,8 @@ def columns(
     table
         Which.
     numeric
-        Columns that must be there; rows in which one of them is not finite are left out.
+        Columns that must be there; rows in which one of them is not finite are left out. Without any, the first of the
+        words must be there.
     optional
         Numeric columns that are NaN where they are missing.
     words
@@ -150,8 +151,12 @@ def columns(
     if source is None:
         return None
     found: dict[str, Any] = {name: _numbers(source, name) for name in numeric}
-    rows = min(len(values) for values in found.values())
-    keep = np.flatnonzero(np.all([np.isfinite(found[name][:rows]) for name in numeric], axis=0))
+    if numeric:
+        rows = min(len(values) for values in found.values())
+        keep = np.flatnonzero(np.all([np.isfinite(found[name][:rows]) for name in numeric], axis=0))
+    else:
+        rows = np.asarray(source[words[0]]).size if words[0] in source else 0
+        keep = np.arange(rows)
     if not len(keep):
         return None
     for name in numeric:

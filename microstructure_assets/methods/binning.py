@@ -52,20 +52,27 @@ def bin_patterns(
     factor : int
         Side of the blocks [px].
     """
-    from microstructure_assets.methods.binning_kernels import average_blocks
-
     factor = binning_factor(detector_shape, pixel_limit)
     if factor == 1:
         return patterns, 1
-    height, width = binned_shape(detector_shape, pixel_limit)
     lead = patterns.shape[:-1]
-    flat = np.ascontiguousarray(patterns, np.float32).reshape(-1, *detector_shape)
-    binned = np.empty((len(flat), height, width), dtype=np.float32)
+    binned = average_patterns(np.ascontiguousarray(patterns, np.float32).reshape(-1, *detector_shape), factor)
+    return binned.reshape(*lead, -1), factor
+
+
+def average_patterns(patterns: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Patterns ``(n, height, width)`` averaged over blocks of `factor` × `factor` pixels; the same array for 1."""
+    from microstructure_assets.methods.binning_kernels import average_blocks
+
+    if factor == 1:
+        return patterns
+    count, height, width = patterns.shape
+    binned = np.empty((count, height // factor, width // factor), dtype=np.float32)
     map_blocks(
-        lambda bound: average_blocks(flat[slice(*bound)], factor, binned[slice(*bound)]),
-        block_bounds(len(flat), _BLOCK_POINTS),
+        lambda bound: average_blocks(patterns[slice(*bound)], factor, binned[slice(*bound)]),
+        block_bounds(count, _BLOCK_POINTS),
     )
-    return binned.reshape(*lead, height * width), factor
+    return binned
 
 
 class PatternBlocks(Protocol):

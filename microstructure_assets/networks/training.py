@@ -39,6 +39,11 @@ class Schedule:
     held_out : float
         Share of the items that are not learned from.
     seed : int
+        Of the split, the order of the batches and the draws.
+    start : int
+        Other values have other orders and draws, with the same items held out.
+    least_epochs : int
+        Before these it does not stop: a loss that is still being warmed up may rise first.
     """
 
     epochs: int
@@ -47,6 +52,8 @@ class Schedule:
     patience: int
     held_out: float
     seed: int
+    start: int = 0
+    least_epochs: int = 0
 
 
 @dataclass
@@ -118,7 +125,7 @@ def train(
     optimiser = torch.optim.Adam(model.parameters(), lr=schedule.learning_rate)
     history, best = _resumed(model, optimiser, folder)
     best = best or _copied(model)
-    while history.epochs < schedule.epochs and history.epochs - 1 - history.best < schedule.patience:
+    while not _ended(history, schedule):
         epoch = history.epochs
         history.loss.append(_epoch(model, learned, loss, schedule, epoch, optimiser))
         value, figures = _held_out(model, held if len(held) else learned, loss, schedule)
@@ -134,6 +141,12 @@ def train(
     return history
 
 
+def _ended(history: History, schedule: Schedule) -> bool:
+    if history.epochs >= schedule.epochs:
+        return True
+    return history.epochs >= schedule.least_epochs and history.epochs - 1 - history.best >= schedule.patience
+
+
 def _epoch(
     model: nn.Module,
     items: NDArray[np.int64],
@@ -143,8 +156,9 @@ def _epoch(
     optimiser: torch.optim.Optimizer,
 ) -> float:
     model.train()
-    order = np.random.default_rng([schedule.seed, 1 + epoch]).permutation(items)
-    generator = torch.Generator().manual_seed(schedule.seed * 1_000_003 + epoch)
+    random = np.random.default_rng([schedule.seed, schedule.start, 1 + epoch])
+    order = random.permutation(items)
+    generator = torch.Generator().manual_seed(int(random.integers(2**62)))
     batches = math.ceil(len(order) / schedule.batch)
     total = 0.0
     for place, batch in enumerate(_batches(order, schedule.batch)):

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from microstructure_assets import progress
-from microstructure_assets.shell.showing import print_summary
+from microstructure_assets.shell.showing import print_latents, print_summary
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.names import scan_name, slugify
@@ -27,8 +27,7 @@ def characterize_scan(
     scan = scan_name(name) if name else slugify(path.resolve().stem)
     layers = SettingsLayers(home)
     from microstructure_assets.acquisition.formats import open_scan
-    from microstructure_assets.assets.settings import report_settings, settings_versions
-    from microstructure_assets.jobs import JobFailed, register_scan, root_cause, run_characterize
+    from microstructure_assets.jobs import register_scan
     from microstructure_assets.resources import open_instance
 
     registry = ScanRegistry(home)
@@ -41,17 +40,39 @@ def characterize_scan(
     registry.register(scan, path, instrument)
     with open_instance(home, capture_output=verbose) as instance:
         register_scan(instance, scan)
-        if changes:
-            known = settings_versions(home, scan)
-            layers.configure(scan, changes)
-            report_settings(instance, home, scan, known)
-        with progress.reporting(Bars()), _quiet(verbose):
-            try:
-                runs = run_characterize(instance, scan, "DEBUG" if verbose else "CRITICAL")
-            except JobFailed as failure:
-                cause = root_cause(failure)
-                raise cause from cause.__cause__
+        runs = _changed_and_run(home, instance, scan, changes, verbose, "characterize")
     print_summary(home, scan, runs, time.perf_counter() - started)
+
+
+def make_latents(home: Home, scan: str, changes: Mapping[str, Any], verbose: bool) -> None:
+    """Run the job of the latents on a scan that is known, print what was found."""
+    from microstructure_assets.resources import open_instance
+
+    started = time.perf_counter()
+    registered = ScanRegistry(home).get(scan_name(scan))
+    SettingsLayers(home).check(scan, changes, registered.instrument)
+    with open_instance(home, capture_output=verbose) as instance:
+        runs = _changed_and_run(home, instance, scan, changes, verbose, "latents")
+    print_latents(home, scan, runs, time.perf_counter() - started)
+
+
+def _changed_and_run(
+    home: Home, instance: Any, scan: str, changes: Mapping[str, Any], verbose: bool, job: str
+) -> frozenset[str]:
+    """Store the settings, run a job with progress bars; the cause of a failure is raised."""
+    from microstructure_assets.assets.settings import report_settings, settings_versions
+    from microstructure_assets.jobs import JobFailed, root_cause, run_job
+
+    if changes:
+        known = settings_versions(home, scan)
+        SettingsLayers(home).configure(scan, changes)
+        report_settings(instance, home, scan, known)
+    with progress.reporting(Bars()), _quiet(verbose):
+        try:
+            return run_job(instance, scan, "DEBUG" if verbose else "CRITICAL", name=job)
+        except JobFailed as failure:
+            cause = root_cause(failure)
+            raise cause from cause.__cause__
 
 
 def change_settings(home: Home, scan: str, slot: str | None, changes: Mapping[str, Any]) -> None:

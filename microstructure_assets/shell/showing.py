@@ -120,6 +120,25 @@ def print_summary(home: Home, scan: str, runs: frozenset[str], seconds: float) -
     click.echo("web UI: make ui, or microstructure ui")
 
 
+def print_latents(home: Home, scan: str, runs: frozenset[str], seconds: float) -> None:
+    """What the autoencoder came to, in a few lines."""
+    store, recipes = Store(home), Recipes(Store(home), scan)
+    if not recipes.applies("pattern_vae"):
+        click.echo(f"scan {scan}: holds maps but no patterns, so that there are no latents")
+        return
+    found, clusters = (store.read(scan, name).attributes for name in ("pattern_vae", "latent_clusters"))
+    click.echo(
+        f"scan {scan}: {found['latent']} latents, {found['active_latents']} in use, {found['stable_latents']} found "
+        f"again in other trainings (correlation 0.9 or more)"
+    )
+    click.echo(
+        f"  held-out patterns: mean square error {found['held_out_error']:.4g}; of as many principal components as "
+        f"latents are in use {found['held_out_error_of_components']:.4g}; variance {found['held_out_variance']:.4g}"
+    )
+    click.echo(f"  {clusters['clusters']} clusters of latents; {100 * clusters['pore_share']:.0f} % of points as pores")
+    click.echo(f"  {_what_was_done(recipes, runs)}; {seconds:.1f} s")
+
+
 def _print_grains(store: Store, scan: str, unit: str) -> None:
     """The grains; nothing where the scan brings no orientations."""
     found = store.read(scan, "grain_statistics").attributes

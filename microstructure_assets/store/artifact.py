@@ -88,7 +88,7 @@ class Artifact:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Every array, whole; for small artifacts."""
-        return {name: self.array(name) for name in self.record["hashes"] if not name.endswith((".parquet", ".json"))}
+        return {name: self.array(name) for name in self.record["hashes"] if "." not in name}
 
     def table(self, name: str) -> dict[str, np.ndarray]:
         """One table as columns."""
@@ -96,6 +96,10 @@ class Artifact:
 
         table = pyarrow.parquet.read_table(self.folder / f"{name}.parquet")
         return {column: table[column].to_numpy(zero_copy_only=False) for column in table.column_names}
+
+    def file(self, name: str) -> bytes:
+        """One of the files that the contract names."""
+        return (self.folder / name).read_bytes()
 
     def document(self) -> dict[str, Any]:
         """The JSON document."""

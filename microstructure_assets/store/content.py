@@ -22,6 +22,11 @@ def hash_json(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
+def hash_bytes(content: bytes) -> str:
+    """Hash of the bytes of a file."""
+    return hashlib.sha256(content).hexdigest()[:HASH_LENGTH]
+
+
 def canonical(values: np.ndarray) -> np.ndarray:
     """`values` in C order and little-endian bytes, without a copy where it is so already."""
     array = np.ascontiguousarray(values)

@@ -10,6 +10,7 @@ from functools import cache
 
 from microstructure_assets.errors import InputError
 from microstructure_assets.store.crystallography_artifacts import CHEMISTRY_ARTIFACTS, CRYSTALLOGRAPHY_ARTIFACTS
+from microstructure_assets.store.latent_artifacts import LATENT_ARTIFACTS
 from microstructure_assets.store.scan_artifacts import SCAN_ARTIFACTS
 from microstructure_assets.store.specs import NUMERICS, YX, ArtifactSpec, Table, Variable
 from microstructure_assets.store.tile_artifacts import TILE_ARTIFACTS
@@ -64,6 +65,48 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
     ),
     *CRYSTALLOGRAPHY_ARTIFACTS,
     *CHEMISTRY_ARTIFACTS,
+    *LATENT_ARTIFACTS,
+    ArtifactSpec(
+        name="lane_agreement",
+        per="scan",
+        form="document",
+        title="How far the lanes agree: their maps with each other, their boundaries with those of the indexing.",
+        inputs=(
+            "analysis_tiling",
+            "gmm_clusters",
+            "anomalies",
+            "cnmf_weights",
+            "segmentation_map",
+            "orientation_map",
+            "phase_map",
+            "grains",
+        ),
+        if_there=("element_maps", "latent_clusters"),
+        settings=(
+            "crystallography.subgrain_deg",
+            "crystallography.grain_threshold_deg",
+            "crystallography.high_angle_deg",
+        ),
+        code_version="2",
+        libraries=(*NUMERICS, "orix", "scikit-learn"),
+        tables=(
+            Table(
+                "partitions",
+                ("lane_a", "lane_b", "nmi", "ami", "ari", "rois", "points"),
+                "A row per pair of lanes: means over the ROIs, by their points",
+            ),
+            Table(
+                "boundaries",
+                ("lane", "boundary", "length_um", "found", "found_by_chance", "distance_median_points"),
+                "A row per lane and class of boundaries: what share of their length the lane finds within one point",
+            ),
+            Table(
+                "lanes",
+                ("lane", "length_um", "confirmed", "confirmed_by_chance"),
+                "A row per lane: what share of its boundaries lies within one point of one of the indexing",
+            ),
+        ),
+    ),
     ArtifactSpec(
         name="scan_report",
         per="scan",
@@ -84,7 +127,9 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "weight_boundaries",
             "segmentation_map",
             *(spec.name for spec in (*CRYSTALLOGRAPHY_ARTIFACTS, *CHEMISTRY_ARTIFACTS)),
+            "lane_agreement",
         ),
+        if_there=tuple(spec.name for spec in LATENT_ARTIFACTS),
         code_version="5",
         libraries=SOFTWARE,
     ),
@@ -110,5 +155,5 @@ def artifact_spec(name: str) -> ArtifactSpec:
 def needs(name: str) -> frozenset[str]:
     """What a scan must hold to have this artifact: what its own contract says, and that of all above it."""
     spec = artifact_spec(name)
-    above = () if spec.form == "page" else spec.dependencies
+    above = () if spec.form == "page" else set(spec.dependencies).difference(spec.if_there)
     return frozenset(spec.needs).union(*(needs(dependency) for dependency in above))

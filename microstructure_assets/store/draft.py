@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microstructure_assets.store.content import ArrayHasher, hash_columns, hash_json
+from microstructure_assets.store.content import ArrayHasher, hash_bytes, hash_columns, hash_json
 from microstructure_assets.store.contract import SCHEMA_VERSION
 from microstructure_assets.store.files import sync, sync_tree
 from microstructure_assets.store.specs import ArtifactSpec
@@ -122,6 +122,13 @@ class Draft:
         pyarrow.parquet.write_table(pyarrow.table(dict(columns)), self.folder / f"{name}.parquet")
         self._hashes[f"{name}.parquet"] = hash_columns(name, columns)
 
+    def file(self, name: str, content: bytes) -> None:
+        """Write a file that the contract names."""
+        if name not in self.spec.files:
+            raise ContractError(f"{self.spec.name}: file {name!r} has no place in the contract")
+        (self.folder / name).write_bytes(content)
+        self._hashes[name] = hash_bytes(content)
+
     def document(self, value: Mapping[str, Any]) -> None:
         """Write the artifact's JSON document."""
         text = json.dumps(value, indent=1, ensure_ascii=False)
@@ -219,6 +226,7 @@ class Draft:
 
     def _check(self) -> None:
         promised = [variable.name for variable in self.spec.variables] + [f"{t.name}.parquet" for t in self.spec.tables]
+        promised += self.spec.files
         if self.spec.form == "document":
             promised.append(DOCUMENT_FILE)
         missing = [name for name in promised if name not in self._hashes]

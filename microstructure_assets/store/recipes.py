@@ -115,7 +115,8 @@ class Recipes:
 
     def _inputs(self, spec: ArtifactSpec, tile: TileBounds | None) -> dict[str, str]:
         inputs, tiles = {}, [] if tile else self.tiles(regions=False)
-        for name in filter(self.applies, spec.inputs):
+        wanted = (*spec.inputs, *(name for name in spec.if_there if self._asked_for(name)))
+        for name in filter(self.applies, wanted):
             if artifact_spec(name).per == "scan":
                 inputs[name] = self._content(name, None)
             elif tile is not None:
@@ -125,6 +126,9 @@ class Recipes:
         if spec.name == "reference_windows" and tile is not None and tile.references_from is not None:
             inputs[f"{spec.name}[{tile.references_from}]"] = self._content(spec.name, tile.references_from)
         return inputs
+
+    def _asked_for(self, name: str) -> bool:
+        return not artifact_spec(name).on_request or self.store.head(self.scan.name, name) is not None
 
     def _content(self, name: str, tile: str | None) -> str:
         head = self.store.head(self.scan.name, name, tile)

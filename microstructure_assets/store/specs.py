@@ -44,6 +44,8 @@ class ArtifactSpec:
         What `microstructure path` prints: a zarr group, a JSON document or an HTML page.
     inputs : tuple of str
         Artifacts whose content is part of the key.
+    if_there : tuple of str
+        Further inputs, of scans that have them: those of what a scan does not hold, or nobody asked for, are left out.
     after : tuple of str
         Artifacts that must exist first, though their content is not part of the key (the tiling: only the bounds of the
         artifact's own ROIs are, so that another tiling elsewhere changes nothing here).
@@ -59,6 +61,10 @@ class ArtifactSpec:
         Settings that are part of the key: whole groups, or single ones by their full names (``acquisition.rows``).
     code_version : str
         Raised whenever the numbers may change; a test watches the code that fills the artifact together with it.
+    on_request : bool
+        Not made of a new scan by itself, as it takes long; once somebody asked for it, it is kept current.
+    files : tuple of str
+        Names of files that lie beside the tables.
     libraries : tuple of str
         Libraries that compute here; their versions are part of the key. A test compares them with the code's imports.
     """
@@ -68,6 +74,7 @@ class ArtifactSpec:
     form: Literal["arrays", "document", "page"]
     title: str
     inputs: tuple[str, ...] = ()
+    if_there: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
     needs: tuple[Literal["patterns", "element_maps"], ...] = ()
@@ -75,8 +82,10 @@ class ArtifactSpec:
     settings: tuple[str, ...] = ()
     code_version: str = "1"
     libraries: tuple[str, ...] = ()
+    on_request: bool = False
     variables: tuple[Variable, ...] = ()
     tables: tuple[Table, ...] = ()
+    files: tuple[str, ...] = ()
 
     def uses(self, setting: str) -> bool:
         """Whether the setting of this full name is part of the key."""
@@ -89,5 +98,5 @@ class ArtifactSpec:
 
     @property
     def dependencies(self) -> tuple[str, ...]:
-        """Every artifact that must exist first."""
-        return self.inputs + self.after + self.pinned
+        """Every artifact that must exist first, where the scan has it."""
+        return self.inputs + self.if_there + self.after + self.pinned

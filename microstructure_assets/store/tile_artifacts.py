@@ -13,7 +13,7 @@ TILE_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         inputs=("preprocessed_patterns",),
         after=("analysis_tiling",),
         settings=("components", "knee"),
-        code_version="2",
+        code_version="3",
         libraries=(*NUMERICS, "scikit-learn"),
         variables=(
             Variable("score", ("y", "x", "k"), "intensity", "scores on the components kept, NaN beyond the ROI's knee"),

@@ -9,6 +9,7 @@ from microstructure_assets.automation.under_way import PROCESS_TAG, this_process
 from microstructure_assets.definitions import build_defs
 from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.crystallography_artifacts import CRYSTALLOGRAPHY_ARTIFACTS
+from microstructure_assets.store.latent_artifacts import LATENT_ARTIFACTS
 from microstructure_assets.store.store import Store
 from microstructure_assets.store.tile_artifacts import TILE_ARTIFACTS
 from microstructure_assets_tests.automation.conftest import make_tiling
@@ -63,7 +64,7 @@ def characterised(instance: dg.DagsterInstance, store: Store) -> Ticks:
     make_tiling(store, "s", 2)
     ticks.record(SCAN_STAGE, ["s"])
     ticks.record(TILES, FOUR)
-    ticks.record(["segmentation_map", *CRYSTALLOGRAPHY, "scan_report"], ["s"])
+    ticks.record(["segmentation_map", *CRYSTALLOGRAPHY, "element_maps", "lane_agreement", "scan_report"], ["s"])
     ticks.tick()
     ticks.tick()
     assert ticks.tick() == {}
@@ -134,9 +135,21 @@ def test_the_report_waits_for_the_map_as_one_run_would_pass_over_it(
     asked = [ticks.tick() for _ in range(3)]
     assert {"s"} in [one.get("segmentation_map") for one in asked]
     ticks.record(["segmentation_map"], ["s"], "2")
+    assert ticks.tick() == {"lane_agreement": {"s"}}
+    ticks.record(["lane_agreement"], ["s"], "2")
     later = [ticks.tick() for _ in range(3)]
     assert [one for one in later if one] == [{"scan_report": {"s"}}]
     assert not any("scan_report" in one and "segmentation_map" in one for one in [*asked, *later])
+
+
+def test_what_is_made_on_request_is_not_asked_for_before_and_not_waited_for(
+    instance: dg.DagsterInstance, registered: str, store: Store
+) -> None:
+    ticks = characterised(instance, store)
+    ticks.record(["preprocessed_patterns"], ["s"], "2")
+    asked = [ticks.tick() for _ in range(3)]
+    assert any("nmi_scale_curve" in one for one in asked)
+    assert not {spec.name for spec in LATENT_ARTIFACTS}.intersection(set().union(*asked))
 
 
 def test_an_equal_data_version_ends_the_cascade(instance: dg.DagsterInstance, registered: str, store: Store) -> None:

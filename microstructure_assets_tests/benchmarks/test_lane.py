@@ -11,7 +11,7 @@ import pytest
 from benchmarks.accuracy.lane import LaneSettings, paper_settings, preprocess, run_lane
 from microstructure_assets.assets.segmentation import gather_tiles
 from microstructure_assets.assets.views import ScanView
-from microstructure_assets.jobs import register_scan, run_characterize
+from microstructure_assets.jobs import register_scan, run_job
 from microstructure_assets.resources import open_instance
 from microstructure_assets.settings import settings_groups
 from microstructure_assets.simulation.settings import TwinSettings
@@ -42,7 +42,7 @@ def test_the_lane_in_memory_is_the_product(home: Home, tmp_path: Path, settings:
     with open_instance(home) as instance:
         register_scan(instance, "s")
         SettingsLayers(home).configure("s", {"tiling.n": 2, **changed_settings(settings)}, None)
-        run_characterize(instance, "s")
+        run_job(instance, "s")
     store = Store(home)
     patterns = preprocess(simulate(TWIN), settings.preprocessing)
     lane = run_lane(patterns, 2, settings, with_weights=True)

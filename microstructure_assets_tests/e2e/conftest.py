@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from microstructure_assets.assets.settings import report_settings, settings_versions
-from microstructure_assets.jobs import register_scan, run_characterize
+from microstructure_assets.jobs import register_scan, run_job
 from microstructure_assets.resources import open_instance
 from microstructure_assets.simulation.settings import TwinSettings
 from microstructure_assets.simulation.twin import make_twin
@@ -41,7 +41,7 @@ class Lab:
         register_scan(self.instance, scan)
         if settings:
             self.configure(scan, settings)
-        run_characterize(self.instance, scan)
+        run_job(self.instance, scan)
 
     def configure(self, scan: str, settings: Mapping[str, Any], tile: str | None = None) -> None:
         """What `microstructure configure` does, in this process."""

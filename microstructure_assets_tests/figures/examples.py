@@ -56,6 +56,81 @@ def crystallography(label: np.ndarray, random: np.random.Generator) -> dict[str,
     }
 
 
+def latents(label: np.ndarray, random: np.random.Generator) -> dict[str, Artifact]:
+    """Element maps, latents, and how the lanes agree."""
+    height, width = label.shape
+    cluster = np.where(random.random(label.shape) < 0.1, 0, label + 1)
+    maps = random.normal(0, 1, (4, height, width)) + label
+    leading = {
+        "leading": {"latent": np.array([3, 1, 7, 2]), "divergence_nats": np.arange(4.0), "stability": np.full(4, 0.9)}
+    }
+    epoch = np.tile(np.arange(1, 9), 2)
+    lanes = np.array(["regions", "grains", "phases"], object)
+    lines = np.array(["Fe_Ka", "O_Ka", "Al_Ka", "C_Ka"], object)
+    return {
+        "element_maps": (
+            {"counts": np.abs(maps), "rgb": random.integers(0, 255, (height, width, 3)).astype(np.uint8)},
+            {
+                "elements": {"line": lines, "mean": np.arange(4.0)},
+                "colours": {"element": np.array(["Fe", "Al", "O"], object)},
+            },
+        ),
+        "pattern_vae": (
+            {},
+            {
+                "training": {
+                    "repeat": np.repeat([1, 2], 8),
+                    "epoch": epoch,
+                    "loss": -100.0 * epoch,
+                    "held_out_loss": -95.0 * epoch,
+                },
+                "latents": {"divergence_nats": 4.0 / np.arange(1, 17), "stability": np.linspace(1, 0, 16)},
+            },
+        ),
+        "vae_latents": ({"leading": maps}, leading),
+        "latent_clusters": (
+            {"cluster": cluster},
+            {"numbers": {"clusters": np.arange(2, 9), "silhouette": 0.5 - 0.05 * (np.arange(2, 9) - 4.0) ** 2}},
+        ),
+        "latent_embedding": (
+            {
+                "embedding": np.where(cluster[..., None] > 0, random.normal(0, 1, (height, width, 2)), np.nan),
+                "cluster": cluster,
+            },
+            {},
+        ),
+        "latent_correlations": (
+            {},
+            {
+                "correlations": {
+                    "latent": np.repeat([1, 2, 3], 2),
+                    "map": np.array(["Fe_Ka", "band contrast"] * 3, object),
+                    "partial": np.linspace(-0.8, 0.6, 6),
+                    "in_phase": np.linspace(0.9, -0.2, 6),
+                    "verdict": np.array(["real", "chance", "explained by the baseline"] * 2, object),
+                }
+            },
+        ),
+        "latent_bands": ({"band": np.where(cluster > 0, 1 + (maps > 1), 0)}, leading),
+        "lane_agreement": (
+            {},
+            {
+                "partitions": {
+                    "lane_a": lanes[[0, 0, 1]],
+                    "lane_b": lanes[[1, 2, 2]],
+                    "ami": np.array([0.9, 0.4, np.nan]),
+                },
+                "boundaries": {
+                    "lane": np.repeat(lanes, 2),
+                    "boundary": np.array(["2° to 15°", "between phases"] * 3, object),
+                    "found": np.array([0.9, 0.8, 1.0, np.nan, 0.2, 0.0]),
+                    "found_by_chance": np.full(6, 0.1),
+                },
+            },
+        ),
+    }
+
+
 def artifacts(
     height: int = 24, width: int = 30, *, rois: int = 1, clusters: int = 4, seed: int = 0
 ) -> dict[str, Artifact]:
@@ -141,6 +216,7 @@ def artifacts(
             {},
         ),
         **crystallography(label, random),
+        **latents(label, random),
     }
     names = ("pca_scores", "gmm_clusters", "anomalies", "reference_windows", "cnmf_weights", "weight_boundaries")
     return scan | dict.fromkeys(names, (tile, tables))

@@ -150,7 +150,7 @@ def test_what_nobody_foresaw_is_said_in_words_and_logged(name: str, caplog: pyte
         def get(self, key: object, default: object = None) -> object:
             raise RuntimeError("disk on fire")
 
-    pixels, gid = picture_of(name, (Broken(), {}))
+    pixels, gid = picture_of(name, (Broken(), Broken(some=1)))
     assert gid == UNDRAWN
     assert (pixels < 150).any()
     (record,) = [record for record in caplog.records if record.name == "microstructure_assets.figures.inputs"]

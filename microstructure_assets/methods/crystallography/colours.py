@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from microstructure_assets.methods.crystallography.symmetry import laue_symmetry, to_orix_setting
 from microstructure_assets.methods.parallel import block_bounds, map_blocks
 
 DIRECTIONS = {"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1)}
@@ -39,9 +40,8 @@ def inverse_pole_figure_colours(
     ndarray of uint8, shape (rows, columns, 3)
         Red, green, blue; black where not indexed.
     """
-    from orix.crystal_map import Phase
     from orix.plot import IPFColorKeyTSL
-    from orix.quaternion import Orientation
+    from orix.quaternion import Orientation, Rotation
     from orix.vector import Vector3d
 
     rgb = np.zeros((*phase.shape, 3), np.uint8)
@@ -50,11 +50,12 @@ def inverse_pole_figure_colours(
         points = quaternion[own]
         if not len(points):
             continue
-        symmetry = Phase(point_group=group).point_group.laue
+        symmetry, setting = laue_symmetry(group), Rotation(to_orix_setting(group))
         key = IPFColorKeyTSL(symmetry, direction=Vector3d(DIRECTIONS[direction]))
 
         def colours(bounds: tuple[int, int]) -> NDArray[np.uint8]:
-            found = key.orientation2color(Orientation(points[slice(*bounds)], symmetry=symmetry))  # noqa: B023
+            turned = setting * Rotation(points[slice(*bounds)])  # noqa: B023
+            found = key.orientation2color(Orientation(turned, symmetry=symmetry))  # noqa: B023
             return np.round(255 * found).astype(np.uint8)
 
         rgb[own] = np.concatenate(map_blocks(colours, block_bounds(len(points), BLOCK_POINTS)))
@@ -75,11 +76,10 @@ def colour_key(point_group: str, size_px: int = 160) -> NDArray[np.uint8]:
     ndarray of uint8, shape (height, width, 3)
         White outside of the sector.
     """
-    from orix.crystal_map import Phase
     from orix.plot import IPFColorKeyTSL
     from orix.vector import Vector3d
 
-    symmetry = Phase(point_group=point_group).point_group.laue
+    symmetry = laue_symmetry(point_group)
     x, y = np.meshgrid(np.linspace(-1, 1, 201), np.linspace(1, -1, 201))
     inside = _directions(x, y) <= symmetry.fundamental_sector
     inside &= (x**2 + y**2 <= 1 + 1e-9).ravel()

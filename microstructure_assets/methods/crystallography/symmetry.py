@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.errors import InputError
+
+# orix's monoclinic groups turn about z; with x along a and z along c*, the frame of all maps, b lies along y.
+_ABOUT_B = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
+_B_TO_Z = np.array([np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0])
+_IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
 
 
 class PointGroupUnknown(InputError):
@@ -57,7 +63,22 @@ def proper_operators(point_group: str) -> NDArray[np.float64]:
     Returns
     -------
     ndarray of float64, shape (operators, 4)
-        Unit quaternions, scalar part first; the identity first.
+        Unit quaternions, scalar part first; the identity first. The axis of monoclinic crystals is b, which lies along
+        y; unique axis c is not known here.
+
+    Raises
+    ------
+    PointGroupUnknown
+        If the symbol is none of the 32 point groups.
+    """
+    group = laue_symmetry(point_group)
+    if group.name == "2/m":
+        return _ABOUT_B.copy()
+    return np.ascontiguousarray(group.proper_subgroup.data, dtype=np.float64)
+
+
+def laue_symmetry(point_group: str) -> Any:
+    """orix's symmetry of the Laue group of a point group.
 
     Raises
     ------
@@ -72,7 +93,12 @@ def proper_operators(point_group: str) -> NDArray[np.float64]:
         raise _unknown(point_group) from error
     if group is None:
         raise _unknown(point_group)
-    return np.ascontiguousarray(group.laue_proper_subgroup.data, dtype=np.float64)
+    return group.laue
+
+
+def to_orix_setting(point_group: str) -> NDArray[np.float64]:
+    """Rotation of the crystal frame to the one in which orix has the axes of the Laue group, (4,) quaternion."""
+    return _B_TO_Z if laue_symmetry(point_group).name == "2/m" else _IDENTITY
 
 
 def _unknown(point_group: str) -> PointGroupUnknown:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from orix.crystal_map import Phase
-from orix.quaternion import Orientation
+from orix.quaternion import Orientation, Rotation
 
 from microstructure_assets.methods.crystallography.misorientation import (
     edge_misorientations,
@@ -22,6 +22,9 @@ FOUR = Neighbourhood.of("square")
 
 def orix_angle(first: np.ndarray, second: np.ndarray, point_group: str) -> np.ndarray:
     symmetry = Phase(point_group=point_group).point_group
+    if point_group == "2/m":  # orix's turns about z, where files have b along y
+        quarter = Rotation.from_axes_angles([1, 0, 0], 90, degrees=True)
+        first, second = ((quarter * Rotation(side)).data for side in (first, second))
     angles = Orientation(first, symmetry=symmetry).angle_with(Orientation(second, symmetry=symmetry), degrees=True)
     return np.asarray(angles)
 

@@ -1,0 +1,60 @@
+"""Patterns as a network takes them: averaged where the detector is large, a sample of them or block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from microstructure_assets.assets.stored_patterns import StoredPatterns
+
+
+class NetworkPatterns:
+    """Patterns averaged over blocks of pixels, so that no side is longer than a limit.
+
+    Of a large detector the averages that are stored beside its patterns are taken: less is read.
+
+    Parameters
+    ----------
+    patterns : StoredPatterns
+    side_limit_px : int
+    """
+
+    def __init__(self, patterns: StoredPatterns, side_limit_px: int) -> None:
+        self.source = patterns.binned if max(patterns.pattern_shape) > side_limit_px else patterns
+        self.factor = -(-max(self.source.pattern_shape) // side_limit_px)
+
+    @property
+    def pattern_shape(self) -> tuple[int, int]:
+        """Height and width [px]."""
+        height, width = self.source.pattern_shape
+        return height // self.factor, width // self.factor
+
+    @property
+    def points(self) -> int:
+        """Of the scan."""
+        rows, columns, _ = self.source.shape
+        return rows * columns
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All patterns in blocks of whole rows, each ``(points, height, width)`` float32."""
+        for block in self.source.blocks():
+            yield self._averaged(block)
+
+    def sample(self, points: np.ndarray) -> np.ndarray:
+        """Patterns of these points, numbered along the rows and in order, ``(n, height, width)`` float32."""
+        found = np.empty((len(points), *self.pattern_shape), dtype=np.float32)
+        rows, columns, _ = self.source.shape
+        step = self.source.rows_per_block()
+        for start in range(0, rows, step):
+            stop = min(rows, start + step)
+            first, last = np.searchsorted(points, (start * columns, stop * columns))
+            if first < last:
+                block = self.source.read(start, stop, 0, columns).reshape((stop - start) * columns, -1)
+                found[first:last] = self._averaged(block[points[first:last] - start * columns])
+        return found
+
+    def _averaged(self, flat: np.ndarray) -> np.ndarray:
+        from microstructure_assets.methods.binning import average_patterns
+
+        return average_patterns(flat.reshape(len(flat), *self.source.pattern_shape), self.factor)
