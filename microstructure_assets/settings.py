@@ -30,6 +30,7 @@ class Settings(BaseModel):
 def settings_groups() -> dict[str, type[Settings]]:
     """Every settings group by its name, in the order in which a scan meets them."""
     from microstructure_assets.acquisition.settings import AcquisitionSettings
+    from microstructure_assets.indexing.settings import IndexingSettings
     from microstructure_assets.methods import settings as methods
     from microstructure_assets.methods.association_settings import AssociationSettings
     from microstructure_assets.methods.chemistry_settings import ChemistrySettings
@@ -51,6 +52,7 @@ def settings_groups() -> dict[str, type[Settings]]:
         "factorization": methods.FactorizationSettings,
         "boundaries": methods.BoundariesSettings,
         "stitching": methods.StitchingSettings,
+        "indexing": IndexingSettings,
         "crystallography": CrystallographySettings,
         "chemistry": ChemistrySettings,
         "autoencoder": AutoencoderSettings,

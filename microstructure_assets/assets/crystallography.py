@@ -3,74 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microstructure_assets.assets.indexing import fill_orientations
 from microstructure_assets.assets.lane import lane
 from microstructure_assets.assets.making import Maker
-from microstructure_assets.assets.raw_states import states_of_manifest
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.store.draft import Draft
 
 if TYPE_CHECKING:
-    from microstructure_assets.acquisition.scan import IndexingMaps, Scan
     from microstructure_assets.methods.crystallography.geometry import MapGeometry
     from microstructure_assets.methods.crystallography.grain_statistics import Columns
     from microstructure_assets.methods.crystallography.symmetry import PhaseSymmetries
-
-NOT_INDEXED = "none: the scan brings no indexing"
-
-
-def fill_orientations(view: ScanView, drafts: Mapping[str, Draft]) -> None:
-    """The vendor's indexing; a map without any orientation where there is none."""
-    from microstructure_assets.acquisition.formats import open_scan
-    from microstructure_assets.acquisition.raw_files import require_same
-
-    scan = open_scan(Path(view.scan.source), view.settings("acquisition"))
-    states = states_of_manifest(view, scan)
-    maps, source, confidence = _indexing(scan)
-    share = float(np.mean(maps.phase_id > 0))
-    facts = {"source": source, "confidence_name": confidence, "indexed_share": share}
-    if "orientation_map" in drafts:
-        view.save(
-            drafts["orientation_map"],
-            {"quaternion": maps.quaternion, "confidence": maps.confidence},
-            facts=facts,
-            shown_arrays={"phase": maps.phase_id},
-        )
-    if "phase_map" in drafts:
-        points = np.bincount(maps.phase_id.ravel(), minlength=1 + len(scan.phases))
-        table = {
-            "phase": np.arange(1, 1 + len(scan.phases)),
-            "name": np.asarray([phase.name for phase in scan.phases], object),
-            "point_group": np.asarray([phase.point_group for phase in scan.phases], object),
-            "points": points[1:],
-        }
-        view.save(
-            drafts["phase_map"],
-            {"phase": maps.phase_id},
-            tables={"phases": table},
-            facts={**facts, **_shares(points[1:])},
-        )
-    require_same(states, scan.files)
-
-
-def _indexing(scan: Scan) -> tuple[IndexingMaps, str, str]:
-    from microstructure_assets.acquisition.scan import IndexingMaps
-
-    if scan.indexing is not None:
-        return scan.indexing.read(), f"the vendor's ({scan.indexing.file.name})", scan.indexing.confidence_name
-    quaternion = np.zeros((*scan.grid.shape, 4))
-    quaternion[..., 0] = 1
-    absent = IndexingMaps(quaternion, np.zeros(scan.grid.shape, np.int32), np.full(scan.grid.shape, np.nan))
-    return absent, NOT_INDEXED, "none"
-
-
-def _shares(points: np.ndarray) -> dict[str, float]:
-    """Share of each phase in the indexed points."""
-    return {f"share_of_phase_{number}": float(own / max(1, points.sum())) for number, own in enumerate(points, 1)}
 
 
 class Oriented:

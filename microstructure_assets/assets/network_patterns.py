@@ -43,18 +43,24 @@ class NetworkPatterns:
 
     def sample(self, points: np.ndarray) -> np.ndarray:
         """Patterns of these points, numbered along the rows and in order, ``(n, height, width)`` float32."""
-        found = np.empty((len(points), *self.pattern_shape), dtype=np.float32)
-        rows, columns, _ = self.source.shape
-        step = self.source.rows_per_block()
-        for start in range(0, rows, step):
-            stop = min(rows, start + step)
-            first, last = np.searchsorted(points, (start * columns, stop * columns))
-            if first < last:
-                block = self.source.read(start, stop, 0, columns).reshape((stop - start) * columns, -1)
-                found[first:last] = self._averaged(block[points[first:last] - start * columns])
-        return found
+        return self._averaged(points_of(self.source, points).reshape(len(points), -1))
 
     def _averaged(self, flat: np.ndarray) -> np.ndarray:
         from microstructure_assets.methods.binning import average_patterns
 
         return average_patterns(flat.reshape(len(flat), *self.source.pattern_shape), self.factor)
+
+
+def points_of(patterns: StoredPatterns, points: np.ndarray) -> np.ndarray:
+    """Patterns of these points, numbered along the rows, ``(n, height, width)`` float32 in the order given."""
+    rows, columns, pixels = patterns.shape
+    found = np.empty((len(points), pixels), dtype=np.float32)
+    order = np.argsort(points, kind="stable")
+    ordered, step = points[order], patterns.rows_per_block()
+    for start in range(0, rows, step):
+        stop = min(rows, start + step)
+        first, last = np.searchsorted(ordered, (start * columns, stop * columns))
+        if first < last:
+            block = patterns.read(start, stop, 0, columns).reshape((stop - start) * columns, -1)
+            found[order[first:last]] = block[ordered[first:last] - start * columns]
+    return found.reshape(len(points), *patterns.pattern_shape)

@@ -10,6 +10,12 @@ def _settings(*names: str) -> tuple[str, ...]:
     return tuple(f"crystallography.{name}" for name in names)
 
 
+#: What indexing needs of the calibration, beside what decides which patterns are read.
+CALIBRATION = tuple(
+    f"acquisition.{name}" for name in ("sample_tilt_deg", *(f"pattern_centre_{axis}" for axis in "xyz"))
+)
+INDEXING = tuple(sorted({*READERS, "diffpy.structure", "diffsims", "pyebsdindex", "scipy"}))
+
 #: Columns of `grain_statistics` whose names do not depend on settings.
 GRAIN_COLUMNS = (
     "grain",
@@ -39,11 +45,13 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         name="orientation_map",
         per="scan",
         form="arrays",
-        title="Crystal orientation of each point and how sure it is; the vendor's indexing.",
+        title="Crystal orientation of each point and how sure it is: the vendor's indexing, else that of the patterns.",
+        if_there=("preprocessed_patterns",),
         after=("scan_manifest",),
         raw_files=True,
-        settings=READING,
-        libraries=READERS,
+        settings=(*READING, *CALIBRATION, "indexing"),
+        code_version="2",
+        libraries=INDEXING,
         variables=(
             Variable(
                 "quaternion",
@@ -59,10 +67,12 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         per="scan",
         form="arrays",
         title="Phase of each point.",
+        if_there=("preprocessed_patterns",),
         after=("scan_manifest",),
         raw_files=True,
-        settings=READING,
-        libraries=READERS,
+        settings=(*READING, *CALIBRATION, "indexing"),
+        code_version="2",
+        libraries=INDEXING,
         variables=(Variable("phase", YX, "1", "number of the phase from 1; 0 = not indexed"),),
         tables=(Table("phases", ("phase", "name", "point_group", "points"), "A row per phase"),),
     ),

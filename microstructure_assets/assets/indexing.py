@@ -1,0 +1,111 @@
+"""Orientations and phases of a scan: the vendor's, those of its patterns, or none, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microstructure_assets import progress
+from microstructure_assets.assets.network_patterns import points_of
+from microstructure_assets.assets.raw_states import states_of_manifest
+from microstructure_assets.assets.views import ScanView
+from microstructure_assets.store.draft import Draft
+
+if TYPE_CHECKING:
+    from microstructure_assets.acquisition.scan import IndexingMaps
+    from microstructure_assets.indexing.route import IndexingRoute
+
+
+def fill_orientations(view: ScanView, drafts: Mapping[str, Draft]) -> None:
+    """Whose indexing it is follows from the settings and from what the scan says of itself."""
+    from microstructure_assets.acquisition.formats import open_scan
+    from microstructure_assets.acquisition.raw_files import require_same
+    from microstructure_assets.indexing.route import indexing_route
+
+    scan = open_scan(Path(view.scan.source), view.settings("acquisition"))
+    states = states_of_manifest(view, scan)
+    shape = view.patterns.pattern_shape if view.has("preprocessed_patterns") else None
+    route = indexing_route(scan, view.settings("indexing"), shape)
+    extra: dict[str, np.ndarray] = {}
+    facts: dict[str, Any] = {"source": route.reason, "confidence_name": "none"}
+    if route.source == "vendor":
+        assert scan.indexing is not None
+        maps = scan.indexing.read()
+        facts["confidence_name"] = scan.indexing.confidence_name
+    elif route.source == "hough":
+        maps, extra, more = _indexed_here(view, route)
+        facts |= more
+    else:
+        maps = _none(scan.grid.shape)
+    facts["indexed_share"] = float(np.mean(maps.phase_id > 0))
+    if "orientation_map" in drafts:
+        view.save(
+            drafts["orientation_map"],
+            {"quaternion": maps.quaternion, "confidence": maps.confidence, **extra},
+            facts=facts,
+            more_dimensions=dict.fromkeys(extra, ("y", "x")),
+            shown_arrays={"phase": maps.phase_id},
+        )
+    if "phase_map" in drafts:
+        points = np.bincount(maps.phase_id.ravel(), minlength=1 + len(scan.phases))
+        table = {
+            "phase": np.arange(1, 1 + len(scan.phases)),
+            "name": np.asarray([phase.name for phase in scan.phases], object),
+            "point_group": np.asarray([phase.point_group for phase in scan.phases], object),
+            "points": points[1:],
+        }
+        view.save(
+            drafts["phase_map"],
+            {"phase": maps.phase_id},
+            tables={"phases": table},
+            facts={**facts, **_shares(points[1:])},
+        )
+    require_same(states, scan.files)
+
+
+def _indexed_here(view: ScanView, route: IndexingRoute) -> tuple[IndexingMaps, dict[str, np.ndarray], dict[str, Any]]:
+    """Maps, the fit of the bands, and what the check of the pattern centre found."""
+    from microstructure_assets.indexing.hough import CONFIDENCE_NAME, hough_indexing
+    from microstructure_assets.indexing.pattern_centre import PatternCentreNotFound, check_pattern_centre
+
+    assert route.indexer is not None
+    settings, indexer, patterns = view.settings("indexing"), route.indexer, view.patterns
+    facts: dict[str, Any] = {"confidence_name": CONFIDENCE_NAME}
+    if settings.pattern_centre != "declared":
+        try:
+            check = check_pattern_centre(lambda points: points_of(patterns, points), view.grid_shape, indexer, settings)
+        except PatternCentreNotFound as error:
+            facts["pattern_centre"] = str(error)
+        else:
+            indexer = indexer.with_centre(check.to_use(settings.pattern_centre))
+            facts |= {name: value for name, value in check.facts().items() if np.isfinite(value)}
+    found = hough_indexing(_told(view), indexer)
+    fit = found.fit_deg.reshape(view.grid_shape)
+    facts["fit_median_deg"] = float(np.nanmedian(fit)) if np.isfinite(fit).any() else None
+    return found.maps(view.grid_shape), {"fit_deg": fit}, facts
+
+
+def _told(view: ScanView) -> Iterator[np.ndarray]:
+    """All patterns in blocks, with a bar."""
+    height, width = view.patterns.pattern_shape
+    with progress.bar("indexing", int(np.prod(view.grid_shape))) as bar:
+        for block in view.patterns.blocks():
+            yield block.reshape(-1, height, width)
+            bar.update(len(block))
+
+
+def _none(shape: tuple[int, int]) -> IndexingMaps:
+    """Maps without any orientation."""
+    from microstructure_assets.acquisition.scan import IndexingMaps
+
+    quaternion = np.zeros((*shape, 4))
+    quaternion[..., 0] = 1
+    return IndexingMaps(quaternion, np.zeros(shape, np.int32), np.full(shape, np.nan))
+
+
+def _shares(points: np.ndarray) -> dict[str, float]:
+    """Share of each phase in the indexed points."""
+    return {f"share_of_phase_{number}": float(own / max(1, points.sum())) for number, own in enumerate(points, 1)}
