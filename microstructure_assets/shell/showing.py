@@ -31,11 +31,15 @@ def show_scan(home: Home, scan: str, why: bool) -> None:
     """A line per artifact and tile: its state, and the reasons if asked for.
 
     ``stale``: what it uses has changed. ``unsettled``: something above it is stale, and may turn out equal.
+    ``on request``: nobody asked for it.
     """
     recipes = Recipes(Store(home), scan)
     unsettled: set[tuple[str, str | None]] = set()
     for spec in ARTIFACTS:
         if not recipes.applies(spec.name):
+            continue
+        if not recipes.asked_for(spec.name):
+            click.echo(f"{spec.name:<22}      on request")
             continue
         for tile in recipes.tiles() if spec.per == "tile" else [None]:
             head = recipes.store.head(scan, spec.name, tile)

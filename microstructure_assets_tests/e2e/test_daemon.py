@@ -11,11 +11,10 @@ import dagster as dg
 
 from microstructure_assets.jobs import register_scan
 from microstructure_assets.servers import start, stop
-from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.scans import ScanRegistry
 from microstructure_assets.store.tile_artifacts import TILE_ARTIFACTS
-from microstructure_assets_tests.e2e.conftest import Lab
+from microstructure_assets_tests.e2e.conftest import BY_ITSELF, Lab
 
 TILES = [spec.name for spec in TILE_ARTIFACTS]
 SLOTS = ["s|t00", "s|t01", "s|t02", "s|t03"]
@@ -53,7 +52,7 @@ def test_from_a_registered_scan_to_its_report_and_after_one_tiles_change(lab: La
         wait_for(lab, "scan_report", 1)
         events = lab.events_by_asset()
         assert {name: sorted(events[name]) for name in TILES} == dict.fromkeys(TILES, SLOTS)
-        assert all(events[spec.name] == ["s"] for spec in ARTIFACTS if spec.per == "scan")
+        assert all(events[spec.name] == ["s"] for spec in BY_ITSELF if spec.per == "scan")
         last_tile = max(max(times(lab, name)) for name in TILES)
         assert min(times(lab, "segmentation_map")) >= last_tile
         runs = lab.instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
