@@ -40,6 +40,12 @@ def times(lab: Lab, asset: str) -> list[float]:
     )
 
 
+def making_runs(lab: Lab) -> set[str]:
+    """Runs that have made an artifact which stands."""
+    heads = lab.heads("s")
+    return {lab.store.read("s", name, tile).record["origin"]["run_id"] for name, tile in heads}
+
+
 def test_from_a_registered_scan_to_its_report_and_after_one_tiles_change(lab: Lab, small_twin: Path) -> None:
     module = "microstructure_assets_tests.e2e.daemon_definitions"
     command = [sys.executable, "-m", "dagster._daemon", "run", "-m", module, "-a", "defs"]
@@ -55,8 +61,10 @@ def test_from_a_registered_scan_to_its_report_and_after_one_tiles_change(lab: La
         assert all(events[spec.name] == ["s"] for spec in BY_ITSELF if spec.per == "scan")
         last_tile = max(max(times(lab, name)) for name in TILES)
         assert min(times(lab, "segmentation_map")) >= last_tile
-        runs = lab.instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
-        assert runs <= 8
+        # The pass, the curve, crystallography, the tiles, the stitch, the agreement, the report. A tick that falls on
+        # the end of a run may ask for what that run made: then a run finds all current, and makes nothing.
+        assert len(making_runs(lab)) <= 7
+        assert lab.instance.get_runs_count() <= 18
 
         lab.configure("s", {"knee.maximum": "3"}, "t02")
         wait_for(lab, "scan_report", 2)
