@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from microstructure_assets.methods.crystallography.symmetry import PhaseSymmetries
 
 
+def point_groups(phases: Mapping[str, np.ndarray]) -> list[str]:
+    """Point group of each phase; a phase that no point has may lack one, as headers list what was only looked for."""
+    return [
+        str(group) if points else "1" for group, points in zip(phases["point_group"], phases["points"], strict=True)
+    ]
+
+
 class Oriented:
     """Orientations and phases of a scan as the methods take them."""
 
@@ -30,10 +37,7 @@ class Oriented:
         self.quaternion: np.ndarray = view.read("orientation_map").array("quaternion")
         self.phase: np.ndarray = view.read("phase_map").array("phase")
         self.names = [str(name) for name in table["name"]]
-        # A phase that no point has may lack a symmetry: headers list phases that were only looked for.
-        self.point_groups = [
-            str(group) if points else "1" for group, points in zip(table["point_group"], table["points"], strict=True)
-        ]
+        self.point_groups = point_groups(table)
         self.symmetries: PhaseSymmetries = PhaseSymmetries.of(self.point_groups)
         self.geometry: MapGeometry = MapGeometry("square", *view.steps_um)
 

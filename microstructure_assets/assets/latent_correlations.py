@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microstructure_assets.assets.crystallography import point_groups
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.store.draft import Draft
 
@@ -60,7 +61,7 @@ def _maps(view: ScanView) -> tuple[AssociationMaps, str]:
         numbers["kernel average misorientation"] = view.read("kernel_average_misorientation").array("kam_degrees")
         statistics = view.read("grain_statistics").table("grain_statistics")
         orientation = np.stack([statistics[f"quaternion_{axis}"] for axis in "wxyz"], axis=1)
-        groups = tuple(str(group) for group in view.read("phase_map").table("phases")["point_group"])
+        groups = tuple(point_groups(view.read("phase_map").table("phases")))
         if len(np.unique(phase[grain > 0])) > 1:
             categories["phase"] = phase - 1
     else:

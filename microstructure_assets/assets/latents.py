@@ -16,6 +16,7 @@ from microstructure_assets.assets.making import Maker
 from microstructure_assets.assets.network_patterns import NetworkPatterns
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.assets.writing import add_picture
+from microstructure_assets.errors import InputError
 from microstructure_assets.store.draft import Draft
 
 if TYPE_CHECKING:
@@ -60,10 +61,21 @@ def fill_pattern_vae(view: ScanView, drafts: Mapping[str, Draft]) -> None:
 
 
 def _training_points(view: ScanView, patterns: NetworkPatterns, settings: AutoencoderSettings) -> np.ndarray:
-    """Numbers of the points, in order: as many as are wanted and fit in the memory for patterns."""
+    """Numbers of the points, in order.
+
+    Raises
+    ------
+    InputError
+        If their patterns do not fit in memory: fewer in their place would make the result depend on its size.
+    """
     height, width = patterns.pattern_shape
-    room = max(20, view.compute.memory.area_bytes // (4 * height * width))
-    wanted = min(settings.training_points, patterns.points, room)
+    wanted = min(settings.training_points, patterns.points)
+    room = view.compute.memory.area_bytes // (4 * height * width)
+    if wanted > room:
+        raise InputError(
+            f"autoencoder.training_points: {wanted:,} patterns of {height} x {width} pixels, {room:,} of which fit "
+            "in memory; lower it or autoencoder.side_limit_px, or raise MICROSTRUCTURE_MEMORY_GIB"
+        )
     return np.sort(np.random.default_rng(settings.seed).choice(patterns.points, wanted, replace=False))
 
 
@@ -103,14 +115,10 @@ def _train_all(
                     repeat=repeat,
                     device=_device(view),
                     folder=own,
-                    told=lambda history: _step(bar),
+                    told=lambda history: bar.update(),
                 )
             )
     return found
-
-
-def _step(bar: progress.Bar) -> None:
-    bar.update()
 
 
 def _device(view: ScanView) -> torch.device | None:
@@ -156,7 +164,8 @@ def _units(sample: np.ndarray, trained: Sequence[Trained]) -> tuple[dict[str, np
     count = max(1, int(active.sum()))
     facts = {
         "active_latents": int(active.sum()),
-        "stable_latents": int(np.count_nonzero(stability[active] >= 0.9)),
+        # Unknown of a single training.
+        "stable_latents": int(np.count_nonzero(stability[active] >= 0.9)) if len(correlation) else None,
         "epochs": first.history.epochs,
         "best_epoch": first.history.best + 1,
         "held_out_error": float(np.einsum("ijk,ijk->", left, left, dtype=np.float64) / left.size),

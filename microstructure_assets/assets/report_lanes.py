@@ -61,9 +61,14 @@ def latent_sections(view: ScanView) -> tuple[Section, ...]:
     network, clusters = view.read("pattern_vae"), view.read("latent_clusters")
     facts = network.attributes
     ratio = facts["held_out_error"] / max(facts["held_out_error_of_components"], 1e-300)
+    again = (
+        "the network was trained once, so that none is known to come back"
+        if facts["stable_latents"] is None
+        else f"{facts['stable_latents']} of them come back with a correlation of 0.9 or more when the network is "
+        "trained again"
+    )
     words = (
-        f"{facts['active_latents']} of {facts['latent']} latents are in use; {facts['stable_latents']} of them come "
-        "back with a correlation of 0.9 or more when the network is trained again.",
+        f"{facts['active_latents']} of {facts['latent']} latents are in use; {again}.",
         f"On patterns that it was not trained on the autoencoder's error is {ratio:.2f} times that of as many "
         "principal components as latents are in use.",
         f"{clusters.attributes['clusters']} clusters of latents.",
@@ -82,10 +87,17 @@ def latent_sections(view: ScanView) -> tuple[Section, ...]:
 def _correlations(view: ScanView) -> Section:
     found = view.read("latent_correlations")
     facts = found.attributes
+    oriented = facts["unit_of_comparison"] == "grains"
+    baseline = "band contrast, intensity, phase and orientation" if oriented else "band contrast and intensity"
+    doubt = (
+        "The orientation is taken away as far as smooth functions of it go: what depends on it sharply is called real."
+        if oriented
+        else "Without an indexing the orientation cannot be taken away: what is called real may be orientation alone."
+    )
     words = (
         f"{facts['real_pairs']} pairs of {facts['compared_latents']} latents and the maps ({facts['maps']}) go "
-        f"together beyond chance and beyond what band contrast, intensity, phase and orientation say, by "
-        f"{facts['compared_units']} {facts['unit_of_comparison']}. The orientation is taken away as far as smooth "
-        "functions of it go: what depends on it sharply is called real.",
+        f"together beyond chance and beyond what {baseline} say, by {facts['compared_units']} "
+        f"{facts['unit_of_comparison']}.",
+        doubt,
     )
     return Section("Latents and maps", words, found.figure(), "Correlation of latents with maps given the baseline")

@@ -61,7 +61,7 @@ class UnusedSlot(Condition):
 
 
 class Characterizing(Condition):
-    """True for the partitions of scans that a `characterize` run, started by a person, is working on."""
+    """True for the partitions of scans that a run of `characterize` or `latents` is working on."""
 
     @property
     def name(self) -> str:

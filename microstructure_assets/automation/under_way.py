@@ -1,4 +1,4 @@
-"""Which scans have a `characterize` run under way, so that automation leaves them alone meanwhile."""
+"""Which scans have a run under way that a person started, so that automation leaves them alone meanwhile."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import dagster as dg
 
 PROCESS_TAG = "microstructure/process"
 PARTITION_TAG = "dagster/partition"
+JOBS = ("characterize", "latents")
 ACTIVE = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
@@ -18,11 +19,11 @@ def this_process() -> str:
 
 
 def scans_under_way(instance: dg.DagsterInstance) -> set[str]:
-    """Scans with a live `characterize` run.
+    """Scans with a live run of `characterize` or `latents`.
 
     A run whose process on this machine is gone (killed, power cut) is not live, though Dagster shows it as started.
     """
-    runs = instance.get_runs(filters=dg.RunsFilter(job_name="characterize", statuses=ACTIVE))
+    runs = [run for job in JOBS for run in instance.get_runs(filters=dg.RunsFilter(job_name=job, statuses=ACTIVE))]
     return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags and _alive(run.tags.get(PROCESS_TAG))}
 
 

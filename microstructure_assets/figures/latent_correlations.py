@@ -79,7 +79,7 @@ def draw_latent_correlations(
     foot(
         canvas,
         canvas.height - 12,
-        "baseline: phase, band contrast, intensity, smooth functions of orientation",
+        "baseline: band contrast, intensity; phase and smooth functions of orientation where indexed",
         heading,
     )
     return canvas.finish()

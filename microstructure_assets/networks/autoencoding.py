@@ -123,7 +123,7 @@ def train_autoencoder(
     repeat: int = 0,
     device: torch.device | None = None,
     folder: Path | None = None,
-    told: Callable[[History], None] | None = None,
+    told: Callable[[History], object] | None = None,
 ) -> Trained:
     """Train the autoencoder on patterns.
 

@@ -97,7 +97,7 @@ def train(
     loss: BatchLoss,
     schedule: Schedule,
     folder: Path | None = None,
-    told: Callable[[History], None] | None = None,
+    told: Callable[[History], object] | None = None,
 ) -> History:
     """Train a model in place, to the weights of the least held-out loss.
 

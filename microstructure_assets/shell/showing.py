@@ -31,11 +31,15 @@ def show_scan(home: Home, scan: str, why: bool) -> None:
     """A line per artifact and tile: its state, and the reasons if asked for.
 
     ``stale``: what it uses has changed. ``unsettled``: something above it is stale, and may turn out equal.
+    ``on request``: nobody asked for it.
     """
     recipes = Recipes(Store(home), scan)
     unsettled: set[tuple[str, str | None]] = set()
     for spec in ARTIFACTS:
         if not recipes.applies(spec.name):
+            continue
+        if not recipes.asked_for(spec.name):
+            click.echo(f"{spec.name:<22}      on request")
             continue
         for tile in recipes.tiles() if spec.per == "tile" else [None]:
             head = recipes.store.head(scan, spec.name, tile)
@@ -127,10 +131,12 @@ def print_latents(home: Home, scan: str, runs: frozenset[str], seconds: float) -
         click.echo(f"scan {scan}: holds maps but no patterns, so that there are no latents")
         return
     found, clusters = (store.read(scan, name).attributes for name in ("pattern_vae", "latent_clusters"))
-    click.echo(
-        f"scan {scan}: {found['latent']} latents, {found['active_latents']} in use, {found['stable_latents']} found "
-        f"again in other trainings (correlation 0.9 or more)"
+    again = (
+        "trained once, so that none is known to come back"
+        if found["stable_latents"] is None
+        else f"{found['stable_latents']} found again in other trainings (correlation 0.9 or more)"
     )
+    click.echo(f"scan {scan}: {found['latent']} latents, {found['active_latents']} in use, {again}")
     click.echo(
         f"  held-out patterns: mean square error {found['held_out_error']:.4g}; of as many principal components as "
         f"latents are in use {found['held_out_error_of_components']:.4g}; variance {found['held_out_variance']:.4g}"

@@ -115,7 +115,7 @@ class Recipes:
 
     def _inputs(self, spec: ArtifactSpec, tile: TileBounds | None) -> dict[str, str]:
         inputs, tiles = {}, [] if tile else self.tiles(regions=False)
-        wanted = (*spec.inputs, *(name for name in spec.if_there if self._asked_for(name)))
+        wanted = (*spec.inputs, *(name for name in spec.if_there if self.asked_for(name)))
         for name in filter(self.applies, wanted):
             if artifact_spec(name).per == "scan":
                 inputs[name] = self._content(name, None)
@@ -127,7 +127,8 @@ class Recipes:
             inputs[f"{spec.name}[{tile.references_from}]"] = self._content(spec.name, tile.references_from)
         return inputs
 
-    def _asked_for(self, name: str) -> bool:
+    def asked_for(self, name: str) -> bool:
+        """Whether an artifact is made by itself, or somebody asked for it."""
         return not artifact_spec(name).on_request or self.store.head(self.scan.name, name) is not None
 
     def _content(self, name: str, tile: str | None) -> str:

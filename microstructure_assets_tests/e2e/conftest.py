@@ -15,12 +15,15 @@ from microstructure_assets.jobs import register_scan, run_job
 from microstructure_assets.resources import open_instance
 from microstructure_assets.simulation.settings import TwinSettings
 from microstructure_assets.simulation.twin import make_twin
-from microstructure_assets.store.contract import ARTIFACTS
+from microstructure_assets.store.contract import ARTIFACTS, needs
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.scans import ScanRegistry
 from microstructure_assets.store.store import Head, Store
+
+#: What a scan that holds patterns and nothing else has without anybody asking for it.
+BY_ITSELF = tuple(spec for spec in ARTIFACTS if not spec.on_request and needs(spec.name) <= {"patterns"})
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ import dagster as dg
 
 from microstructure_assets.jobs import register_scan
 from microstructure_assets.servers import start, stop
-from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.scans import ScanRegistry
 from microstructure_assets.store.tile_artifacts import TILE_ARTIFACTS
-from microstructure_assets_tests.e2e.conftest import Lab
+from microstructure_assets_tests.e2e.conftest import BY_ITSELF, Lab
 
 TILES = [spec.name for spec in TILE_ARTIFACTS]
 SLOTS = ["s|t00", "s|t01", "s|t02", "s|t03"]
@@ -41,6 +40,12 @@ def times(lab: Lab, asset: str) -> list[float]:
     )
 
 
+def making_runs(lab: Lab) -> set[str]:
+    """Runs that have made an artifact which stands."""
+    heads = lab.heads("s")
+    return {lab.store.read("s", name, tile).record["origin"]["run_id"] for name, tile in heads}
+
+
 def test_from_a_registered_scan_to_its_report_and_after_one_tiles_change(lab: Lab, small_twin: Path) -> None:
     module = "microstructure_assets_tests.e2e.daemon_definitions"
     command = [sys.executable, "-m", "dagster._daemon", "run", "-m", module, "-a", "defs"]
@@ -53,11 +58,13 @@ def test_from_a_registered_scan_to_its_report_and_after_one_tiles_change(lab: La
         wait_for(lab, "scan_report", 1)
         events = lab.events_by_asset()
         assert {name: sorted(events[name]) for name in TILES} == dict.fromkeys(TILES, SLOTS)
-        assert all(events[spec.name] == ["s"] for spec in ARTIFACTS if spec.per == "scan")
+        assert all(events[spec.name] == ["s"] for spec in BY_ITSELF if spec.per == "scan")
         last_tile = max(max(times(lab, name)) for name in TILES)
         assert min(times(lab, "segmentation_map")) >= last_tile
-        runs = lab.instance.get_runs_count(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
-        assert runs <= 6
+        # The pass, the curve, crystallography, the tiles, the stitch, the agreement, the report. A tick that falls on
+        # the end of a run may ask for what that run made: then a run finds all current, and makes nothing.
+        assert len(making_runs(lab)) <= 7
+        assert lab.instance.get_runs_count() <= 18
 
         lab.configure("s", {"knee.maximum": "3"}, "t02")
         wait_for(lab, "scan_report", 2)

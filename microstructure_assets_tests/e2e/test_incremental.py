@@ -13,15 +13,14 @@ from dagster._core.loader import LoadingContextForTest
 
 from microstructure_assets.definitions import build_defs
 from microstructure_assets.store import contract
-from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.layers import SettingsLayers
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets.store.scans import NamedRegion, ScanRegistry
 from microstructure_assets.store.tile_artifacts import TILE_ARTIFACTS
-from microstructure_assets_tests.e2e.conftest import Lab
+from microstructure_assets_tests.e2e.conftest import BY_ITSELF, Lab
 
 TILING = {"tiling.n": "2"}
-SCAN_ARTIFACT_COUNT = sum(spec.per == "scan" for spec in ARTIFACTS)
+SCAN_ARTIFACT_COUNT = sum(spec.per == "scan" for spec in BY_ITSELF)
 TILES = [spec.name for spec in TILE_ARTIFACTS]
 
 
@@ -42,7 +41,7 @@ def stale(lab: Lab) -> set[tuple[str, str]]:
     graph = build_defs().resolve_asset_graph()
     resolver = CachingStaleStatusResolver(lab.instance, graph, LoadingContextForTest(lab.instance))
     slots = [f"s|{tile}" for tile in Recipes(lab.store, "s").tiles()]
-    keys = [(spec.name, key) for spec in ARTIFACTS for key in (slots if spec.per == "tile" else ["s"])]
+    keys = [(spec.name, key) for spec in BY_ITSELF for key in (slots if spec.per == "tile" else ["s"])]
     fresh = StaleStatus.FRESH
     return {(name, key) for name, key in keys if resolver.get_status(dg.AssetKey(name), key) is not fresh}
 
@@ -66,7 +65,7 @@ def test_everything_changes_only_as_far_as_it_must(done: Lab, small_twin: Path) 
     touched = changed(first, second)
     assert ("pca_scores", "t02") in touched
     assert {slot for name, slot in touched if name in TILES} == {"t02"}
-    assert {name for name, slot in touched if slot is None} <= {"segmentation_map", "scan_report"}
+    assert {name for name, slot in touched if slot is None} <= {"segmentation_map", "lane_agreement", "scan_report"}
     assert second["pca_scores", "t02"].reason == "recomputed: setting `knee.maximum` 10 → 3"
     later = done.events_by_asset()
     for name in TILES:

@@ -77,4 +77,4 @@ def test_another_threshold_makes_the_grains_again_and_not_the_orientations(home:
     )
     assert "2 grains" in changed.stdout
     why = command(home, "status", "map", "--why").stdout
-    assert "grain_threshold_deg 2.0 → 35.0" in why
+    assert "setting `crystallography.grain_threshold_deg` 2.0 → 35.0" in why

@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from microstructure_assets.store.contract import ARTIFACTS
 from microstructure_assets.store.scans import NamedRegion, ScanRegistry
-from microstructure_assets_tests.e2e.conftest import Lab
+from microstructure_assets_tests.e2e.conftest import BY_ITSELF, Lab
 
 FILE = "kikuchipy_h5ebsd/patterns.h5"
 
@@ -28,7 +27,7 @@ def test_two_scans_of_one_file_share_everything_but_their_choice_of_a_tiling_and
             lab.store.read(scan, spec.name, "t00" if spec.per == "tile" else None).folder
             for scan in ("first-name", "second-name")
         ]
-        for spec in ARTIFACTS
+        for spec in BY_ITSELF
     }
     assert {name for name, (first, second) in folders.items() if first != second} == {"analysis_tiling", "scan_report"}
     assert "first-name" in page(lab, "first-name")

@@ -15,7 +15,7 @@ from microstructure_assets import results
 from microstructure_assets.errors import InputError
 from microstructure_assets.shell.showing import artifact_path
 from microstructure_assets.store.catalogue import connect
-from microstructure_assets.store.contract import ARTIFACTS, artifact_spec
+from microstructure_assets.store.contract import artifact_spec
 from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.home import HOME_VARIABLE
 from microstructure_assets.store.memo import Recipe
@@ -24,7 +24,7 @@ from microstructure_assets.store.scans import NamedRegion, ScanRegistry
 from microstructure_assets.store.store import Store
 from microstructure_assets.store.tiles import TileUnknown
 from microstructure_assets_tests.automation.conftest import make_tiling
-from microstructure_assets_tests.e2e.conftest import Lab
+from microstructure_assets_tests.e2e.conftest import BY_ITSELF, Lab
 from microstructure_assets_tests.store.making import materialise
 
 
@@ -36,7 +36,7 @@ def nickel(lab: Lab, vendor_file: Callable[[str], Path]) -> Lab:
 
 
 def test_every_artifact_opens_and_holds_what_the_contract_promises(nickel: Lab) -> None:
-    for spec in ARTIFACTS:
+    for spec in BY_ITSELF:
         for tile in Recipes(nickel.store, "nickel").tiles() if spec.per == "tile" else [None]:
             artifact = nickel.store.read("nickel", spec.name, tile)
             assert artifact.path.exists()
@@ -62,7 +62,7 @@ def test_the_catalogue_answers_over_all_scans(nickel: Lab) -> None:
     assert catalogue.sql("SELECT scan, count(*) FROM regions GROUP BY scan").fetchall() == [("nickel", 2)]
     assert catalogue.sql("SELECT sum(point_count) FROM regions").fetchall() == [(9,)]
     artifacts = catalogue.sql("SELECT artifact, tile, reason FROM artifacts").fetchall()
-    assert len(artifacts) == 20
+    assert len(artifacts) == len(BY_ITSELF)
     assert {reason for _, _, reason in artifacts} == {"computed: first time"}
     chosen = catalogue.sql("SELECT clusters FROM criteria WHERE scan = 'nickel' AND tile = 't00' AND chosen").fetchall()
     assert chosen == [(2,)]
