@@ -30,6 +30,7 @@ class Settings(BaseModel):
 def settings_groups() -> dict[str, type[Settings]]:
     """Every settings group by its name, in the order in which a scan meets them."""
     from microstructure_assets.acquisition.settings import AcquisitionSettings
+    from microstructure_assets.checks.settings import ChecksSettings
     from microstructure_assets.indexing.settings import IndexingSettings
     from microstructure_assets.methods import settings as methods
     from microstructure_assets.methods.association_settings import AssociationSettings
@@ -58,6 +59,7 @@ def settings_groups() -> dict[str, type[Settings]]:
         "autoencoder": AutoencoderSettings,
         "latents": LatentSettings,
         "association": AssociationSettings,
+        "checks": ChecksSettings,
     }
 
 

@@ -61,7 +61,7 @@ def read_cpr(path: Path, settings: AcquisitionSettings, beside: Scan | None) -> 
     for name, cells in (("GridDistY", rows), ("GridDistX", columns)):
         value = require_decimal(header_path, f"[Job] {name}", _entry(header_path, sections, "Job", name))
         steps.append(require_step_um(header_path, f"[Job] {name}", value, cells))
-    grid = Grid(rows, columns, *steps)
+    grid = Grid(rows, columns, steps[0], steps[1])
     record = _record(header_path, data_path, sections, grid)
     phases = _phases(header_path, sections)
     job = sections.get("job", {})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.image_files import background_image
-from microstructure_assets.acquisition.scan import Detector, Grid, Scan
+from microstructure_assets.acquisition.scan import Detector, Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
 from microstructure_assets.acquisition.source_files import declared_file
 from microstructure_assets.acquisition.text_maps import ang_detector
@@ -21,6 +21,9 @@ def attach_map(scan: Scan, beside: Scan, others: list[Path]) -> Scan:
     ScanFormatError
         If map and patterns have different grids.
     """
+    if beside.grid.kind != scan.grid.kind:
+        remedy = "Patterns are read on square grids only: convert the scan in the vendor's software."
+        raise ScanFormatError(beside.path, "grid", beside.grid.kind, f"{scan.grid.kind} as the patterns", remedy)
     if beside.grid.shape != scan.grid.shape:
         expected = f"{scan.grid.rows}×{scan.grid.columns} as the patterns in {scan.path.name}"
         remedy = "They are not of one scan: rename or move one, or correct the declared grid."
@@ -45,7 +48,7 @@ def attach_map(scan: Scan, beside: Scan, others: list[Path]) -> Scan:
     return replace(
         scan,
         files=(*scan.files, *(file for file in beside.files if file not in scan.files)),
-        grid=Grid(scan.grid.rows, scan.grid.columns, *steps),
+        grid=replace(scan.grid, step_y_um=steps[0], step_x_um=steps[1]),
         detector=detector,
         sample_tilt_deg=beside.sample_tilt_deg if scan.sample_tilt_deg is None else scan.sample_tilt_deg,
         beam_energy_kev=scan.beam_energy_kev or beside.beam_energy_kev,
@@ -65,11 +68,10 @@ def apply_declared(scan: Scan, settings: AcquisitionSettings) -> Scan:
         If a pattern centre stays incomplete, or a static background does not fit the patterns.
     """
     given = settings.model_dump(exclude_none=True, exclude_defaults=True)
-    grid = Grid(
-        scan.grid.rows,
-        scan.grid.columns,
-        settings.step_y_um or scan.grid.step_y_um,
-        settings.step_x_um or scan.grid.step_x_um,
+    grid = replace(
+        scan.grid,
+        step_y_um=settings.step_y_um or scan.grid.step_y_um,
+        step_x_um=settings.step_x_um or scan.grid.step_x_um,
     )
     detector, background, files = scan.detector, scan.background, scan.files
     if detector is not None:

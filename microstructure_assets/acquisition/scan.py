@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,17 @@ from microstructure_assets.acquisition.pattern_source import PatternSource
 _MOST_FILES_SHOWN = 20
 
 
+def cells_there(shape: tuple[int, int], *, short_rows: bool) -> NDArray[np.bool_]:
+    """Which cells of a grid are points: all, but the last of every other row where these are short."""
+    there = np.ones(shape, dtype=bool)
+    if short_rows:
+        there[1::2, -1] = False
+    return there
+
+
 @dataclass(frozen=True)
 class Grid:
-    """A rectangular grid of points, row by row from the top left.
+    """A grid of points, row by row from the top left.
 
     Attributes
     ----------
@@ -26,17 +34,29 @@ class Grid:
         Number of points along y and along x.
     step_y_um, step_x_um : float or None
         Distance between neighbouring points [µm]; None where neither the file nor the user says.
+    kind : {"square", "hexagonal"}
+        Square includes rectangular cells. On a hexagonal grid the second, fourth, ... row begins half a step further
+        along x, and `step_y_um` is the distance of rows.
+    short_rows : bool
+        Whether these rows end one point earlier: their last cell is no point.
     """
 
     rows: int
     columns: int
     step_y_um: float | None
     step_x_um: float | None
+    kind: Literal["square", "hexagonal"] = "square"
+    short_rows: bool = False
 
     @property
     def points(self) -> int:
-        """Number of points."""
+        """Number of cells; with short rows some of them are no points."""
         return self.rows * self.columns
+
+    @property
+    def there(self) -> NDArray[np.bool_]:
+        """Which cells are points, (rows, columns)."""
+        return cells_there(self.shape, short_rows=self.short_rows)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -254,6 +274,7 @@ class Scan:
                 "columns": self.grid.columns,
                 "step_y_um": self.grid.step_y_um,
                 "step_x_um": self.grid.step_x_um,
+                **({} if self.grid.kind == "square" else {"kind": self.grid.kind, "short_rows": self.grid.short_rows}),
             },
             "detector": None
             if self.detector is None

@@ -22,6 +22,7 @@ from microstructure_assets.acquisition.crystallography import (
 )
 from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.grids import resolve_grid
+from microstructure_assets.acquisition.hexagonal import check_hexagonal_order, hexagonal_grid, spread
 from microstructure_assets.acquisition.scan import Detector, Grid, Indexing, IndexingMaps, LazyMap, Phase, Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
 from microstructure_assets.acquisition.text_table import (
@@ -46,14 +47,15 @@ from microstructure_assets.acquisition.vendor_indexing import edax_phase_positio
 _MOST_PHASES = 255
 _ANG_FIELDS = 8
 _CTF_NAMES = ("Phase", "X", "Y", "Bands", "Error", "Euler1", "Euler2", "Euler3")
-HEXAGONAL_REMEDY = "Hexagonal grids are not read: convert the map to a square grid in the vendor's software."
+HEXAGONAL_REMEDY = "Convert the map to a square grid in the vendor's software, or write it as a hexagonal .ang file."
 
 
 def read_ang(path: Path, settings: AcquisitionSettings, beside: Scan | None) -> Scan:
     """A map in EDAX's .ang format, also as EMsoft, ASTAR and orix write it.
 
     The header must name the grid type, since a square grid's numbers alone do not tell it from a hexagonal one; a
-    user who declares rows and columns has named it.
+    user who declares rows and columns has named it a square one. Of a hexagonal grid the cells of the array that are no
+    points are not indexed, and have neither confidence nor image quality.
 
     Raises
     ------
@@ -68,21 +70,33 @@ def read_ang(path: Path, settings: AcquisitionSettings, beside: Scan | None) -> 
     if grid_type is None and not declared:
         remedy = "Add the line '# GRID: SqrGrid', or declare acquisition.rows and acquisition.columns."
         raise ScanFormatError(path, "GRID", "no such line in the header", "SqrGrid", remedy)
-    if grid_type is not None and grid_type.lower() != "sqrgrid":
+    kinds = ("sqrgrid",) if declared else ("sqrgrid", "hexgrid")
+    if grid_type is not None and grid_type.lower() not in kinds:
         raise ScanFormatError(path, "GRID", grid_type, "SqrGrid", HEXAGONAL_REMEDY)
     scale = 1e-3 if any("ACOM" in line for line in header) else 1.0  # ASTAR writes nm
-    stored = None if declared else _ang_shape(path, values)
-    grid = _text_grid(path, table, settings, stored, values, ("XSTEP", "YSTEP"), scale)
     check_fields(table, _ANG_FIELDS, f"{_ANG_FIELDS} or more")
-    check_steps(table, grid, 3, 4, ("XSTEP", "YSTEP"), scale)
+    if grid_type is not None and grid_type.lower() == "hexgrid":
+        grid = _hexagonal_grid(path, table, settings, values, scale)
+    else:
+        stored = None if declared else _ang_shape(path, values)
+        grid = _text_grid(path, table, settings, stored, values, ("XSTEP", "YSTEP"), scale)
+        check_steps(table, grid, 3, 4, ("XSTEP", "YSTEP"), scale)
     emsoft = any("EMsoft" in line for line in header)
     columns = CachedColumns(table)
     ids = tuple(phases)
 
+    def read_cells() -> NDArray[np.float64]:
+        data = columns.read()
+        return data if grid.kind == "square" else spread(data, grid)
+
     def read_indexing() -> IndexingMaps:
         data = columns.read()
         _check_finite(path, data[:, :_ANG_FIELDS])
-        check_order(path, data[:, 3], data[:, 4], grid)
+        if grid.kind == "square":
+            check_order(path, data[:, 3], data[:, 4], grid)
+        else:
+            check_hexagonal_order(path, data[:, 3] * scale, data[:, 4] * scale, grid)
+        data = read_cells()
         phase_id = edax_phase_positions(path, "phase", data[:, 7], ids, data[:, 6] >= 0)
         return indexing_maps(data[:, :3], phase_id, data[:, 6], grid.shape)
 
@@ -94,7 +108,7 @@ def read_ang(path: Path, settings: AcquisitionSettings, beside: Scan | None) -> 
         grid=grid,
         phases=tuple(phases.values()),
         indexing=Indexing(path, grid.shape, confidence, read_indexing) if phases else None,
-        band_contrast=LazyMap("image quality", "1", path, grid.shape, lambda: columns.read()[:, 5].reshape(grid.shape)),
+        band_contrast=LazyMap("image quality", "1", path, grid.shape, lambda: read_cells()[:, 5].reshape(grid.shape)),
         notes=() if phases else ("indexing left out: the file declares no phase",),
     )
 
@@ -190,7 +204,19 @@ def _text_grid(
             steps.append(None)
         else:
             raise ScanFormatError(path, name, "no such line in the header", "the step in µm", REMEDY_WHOLE)
-    return Grid(grid.rows, grid.columns, *steps)
+    return Grid(grid.rows, grid.columns, steps[0], steps[1])
+
+
+def _hexagonal_grid(
+    path: Path, table: TextTable, settings: AcquisitionSettings, values: dict[str, str], scale: float
+) -> Grid:
+    rows, odd, even = (_count_in(path, values, name) for name in ("NROWS", "NCOLS_ODD", "NCOLS_EVEN"))
+    step_x, step_y = (
+        given or require_decimal(path, name, values.get(name, "")) * scale
+        for name, given in (("XSTEP", settings.step_x_um), ("YSTEP", settings.step_y_um))
+    )
+    require_step_um(path, "XSTEP", step_x, cells=2)  # without a step no grid is hexagonal
+    return hexagonal_grid(path, (rows, odd, even), (step_y, step_x), table.lines)
 
 
 def _ang_values(header: list[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ class Oriented:
         self.names = [str(name) for name in table["name"]]
         self.point_groups = point_groups(table)
         self.symmetries: PhaseSymmetries = PhaseSymmetries.of(self.point_groups)
-        self.geometry: MapGeometry = MapGeometry("square", *view.steps_um)
+        self.geometry: MapGeometry = MapGeometry(view.grid.kind, *view.steps_um)
 
 
 def fill_ipf_map(view: ScanView, drafts: Mapping[str, Draft]) -> None:
@@ -98,13 +99,14 @@ def fill_grains(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         threshold_deg=settings.grain_threshold_deg,
         minimum_points=settings.grain_minimum_points,
         fill_points=settings.grain_fill_points,
+        there=view.there,
     )
     facts = {
         "grains": found.count,
         "dissolved": found.dissolved,
         "threshold_deg": settings.grain_threshold_deg,
         "filled_share": float(np.mean((found.grain > 0) & ~found.measured)),
-        "without_grain_share": float(np.mean(found.grain == 0)),
+        "without_grain_share": float(np.mean(found.grain[view.there] == 0)),
     }
     view.save(drafts["grains"], {"grain": found.grain, "measured": found.measured.astype(np.uint8)}, facts=facts)
 
@@ -147,6 +149,8 @@ def fill_grain_statistics(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     draft.table("grain_statistics", table)
     draft.table("twin_laws", per_law)
     facts = _summary(table, per_law)
+    mean, (step_y, step_x) = facts["diameter_number_mean_um"], view.steps_um
+    facts["diameter_number_mean_points"] = None if mean is None else mean / math.sqrt(step_y * step_x)
     draft.document({**facts, "unit": view.grid.unit})
     draft.attributes.update(facts)
     add_picture(draft, {"grain": grain}, {"grain_statistics": table}, view.grid)

@@ -40,7 +40,10 @@ def fill_orientations(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         facts |= more
     else:
         maps = _none(scan.grid.shape)
-    facts["indexed_share"] = float(np.mean(maps.phase_id > 0))
+    indexed = maps.phase_id > 0
+    facts["indexed_share"] = float(np.mean(indexed[view.there]))
+    confidence = maps.confidence[indexed & np.isfinite(maps.confidence)]
+    facts["confidence_median"] = float(np.median(confidence)) if confidence.size else None
     if "orientation_map" in drafts:
         view.save(
             drafts["orientation_map"],

@@ -5,17 +5,21 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 
 from microstructure_assets import progress
 from microstructure_assets.assets.making import Made, Maker, MakingFailed, PartitionWork, TileGone, failure, together
 from microstructure_assets.automation.conditions import incremental
+from microstructure_assets.checks.events import check_specs, evaluation
+from microstructure_assets.checks.judging import checks_of
+from microstructure_assets.checks.settings import ChecksSettings
 from microstructure_assets.compute import Compute, LocalCompute
 from microstructure_assets.figures.render import as_markdown
 from microstructure_assets.partitions import scan_partitions, split_key, tile_partitions
 from microstructure_assets.resources import ComputeResource, HomeResource
+from microstructure_assets.store.artifact import Artifact
 from microstructure_assets.store.content import hash_json
 from microstructure_assets.store.contract import artifact_spec
 from microstructure_assets.store.names import SLOTS
@@ -42,7 +46,11 @@ def lane(name: str, group: str, makers: Sequence[Maker]) -> dg.AssetsDefinition:
     names = [artifact for maker in makers for artifact in maker.artifacts]
 
     @dg.multi_asset(
-        name=name, specs=asset_specs(names, group), can_subset=True, backfill_policy=dg.BackfillPolicy.single_run()
+        name=name,
+        specs=asset_specs(names, group),
+        check_specs=check_specs(names),
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def body(context: dg.AssetExecutionContext, home: HomeResource, compute: ComputeResource) -> Any:
         selected = {key.to_user_string() for key in context.selected_asset_keys}
@@ -166,6 +174,15 @@ class Recorder:
         for one in made:
             for outcome in one.outcomes:
                 self._record(key, outcome, one, before, place)
+                self._judge(key, outcome.artifact)
+
+    def _judge(self, key: str, artifact: Artifact) -> None:
+        """Log what the checks say of an artifact, whether it was made or stood already."""
+        checks = checks_of(artifact.spec.name)
+        if checks:
+            settings = cast("ChecksSettings", Recipes(self.store, split_key(key)[0]).settings("checks"))
+        for check in checks:
+            self.context.log_event(evaluation(check, key, check.judge(artifact.attributes, settings)))
 
     def _record(self, key: str, outcome: Outcome, made: Made, before: int, place: Compute) -> None:
         """Log the event of one artifact, unless Dagster has it already, made of what stands upstream.

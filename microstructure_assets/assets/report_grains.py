@@ -14,15 +14,12 @@ from microstructure_assets.figures.report import Section, Table
 def grain_facts(view: ScanView) -> dict[str, Any]:
     """Every figure that the sentences on grains use."""
     statistics = view.read("grain_statistics").attributes
-    step_y, step_x = view.steps_um
-    mean = statistics["diameter_number_mean_um"]
     return {
         **view.read("orientation_map").attributes,
         **view.read("grains").attributes,
         **statistics,
         "points": int(np.prod(view.grid_shape)),
         "unit": view.grid.unit,
-        "diameter_points": None if mean is None else mean / (step_y * step_x) ** 0.5,
     }
 
 

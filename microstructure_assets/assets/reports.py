@@ -14,6 +14,7 @@ from microstructure_assets.assets.making import Maker
 from microstructure_assets.assets.report_grains import grain_facts, grain_sections
 from microstructure_assets.assets.report_lanes import agreement_sections, element_sections, latent_sections
 from microstructure_assets.assets.views import ScanView
+from microstructure_assets.checks.judging import CHECKS
 from microstructure_assets.figures.gallery import DRAWERS
 from microstructure_assets.figures.grain_sentences import grain_distrust, grain_summary, map_headline
 from microstructure_assets.figures.render import png
@@ -39,7 +40,7 @@ def fill_scan_report(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         headline=headline(facts) if of_patterns else map_headline(grains),
         summary=summary(facts) if of_patterns else grain_summary(grains),
         sections=(*(sections(view, facts) if of_patterns else ()), *grain_sections(view, grains), *_further(view)),
-        distrust=(*(distrust(facts) if of_patterns else ()), *grain_distrust(grains)),
+        distrust=(*(distrust(facts) if of_patterns else ()), *grain_distrust(grains), *failed_checks(view)),
         artifacts=rows,
         raw_files=raw_files(view),
         software=tuple(view.recipes[0].libraries.items()),
@@ -50,6 +51,13 @@ def fill_scan_report(view: ScanView, drafts: Mapping[str, Draft]) -> None:
 
 def _further(view: ScanView) -> tuple[Section, ...]:
     return element_sections(view) + agreement_sections(view) + latent_sections(view)
+
+
+def failed_checks(view: ScanView) -> tuple[str, ...]:
+    """What the checks say against the artifacts, a sentence each."""
+    judged = {check: view.read(check.artifact).attributes for check in CHECKS if view.has(check.artifact)}
+    verdicts = [check.judge(facts, view.settings("checks")) for check, facts in judged.items()]
+    return tuple(_sentence(verdict.words) for verdict in verdicts if verdict.passed is False)
 
 
 def collect_facts(view: ScanView) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from microstructure_assets.acquisition.scan import cells_there
 from microstructure_assets.assets.stored_patterns import StoredPatterns
 from microstructure_assets.assets.writing import Arrays, write_coordinates, write_results
 from microstructure_assets.compute import Compute, LocalCompute
@@ -138,7 +139,13 @@ class ScanView:
     @property
     def grid(self) -> Grid:
         """Steps and origin of the map, for pictures and coordinates."""
-        return Grid(self.facts["grid"]["step_y_um"], self.facts["grid"]["step_x_um"])
+        grid = self.facts["grid"]
+        return Grid(grid["step_y_um"], grid["step_x_um"], kind=grid.get("kind", "square"))
+
+    @property
+    def there(self) -> np.ndarray:
+        """Which cells of the grid are points, (rows, columns)."""
+        return cells_there(self.grid_shape, short_rows=self.facts["grid"].get("short_rows", False))
 
     def save(self, draft: Draft, arrays: Arrays, **more: Any) -> None:
         """Write an artifact of the whole scan: `arrays` and what `write_results` takes."""

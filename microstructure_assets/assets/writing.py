@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microstructure_assets.figures.gallery import DRAWERS
-from microstructure_assets.figures.grid import Grid
+from microstructure_assets.figures.grid import Grid, on_raster
 from microstructure_assets.figures.render import png, thumbnail
 from microstructure_assets.store.draft import Draft
 from microstructure_assets.store.tiles import TileBounds
@@ -62,7 +62,8 @@ def add_picture(draft: Draft, arrays: Arrays, tables: Tables, grid: Grid) -> Non
 
     The picture does not say which scan or tile it is of: another one of equal content shares it.
     """
-    picture = png(DRAWERS[draft.spec.name](arrays, tables=tables, grid=grid))
+    shown, raster = on_raster(arrays, grid)
+    picture = png(DRAWERS[draft.spec.name](shown, tables=tables, grid=raster))
     draft.figure(picture, thumbnail(picture))
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from microstructure_assets.figures.report import Fact
 
-LEAST_INDEXED = 0.95
-LEAST_POINTS_ACROSS = 5.0
+LARGEST_FILLED = 0.05
 _MEANS = ("number_mean", "area_mean", "number_mean_inside", "area_mean_inside")
 
 
@@ -42,24 +41,13 @@ def grain_summary(facts: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def grain_distrust(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    """What to hold back from believing in the grains."""
-    if not facts["indexed_share"]:
+    """What to hold back from believing in the grains, beside what the checks say."""
+    if not facts["indexed_share"] or facts["filled_share"] <= LARGEST_FILLED:
         return ()
-    warnings = []
-    if facts["indexed_share"] < LEAST_INDEXED:
-        warnings.append(f"{100 * (1 - facts['indexed_share']):.1f} % of the points are not indexed.")
-    if facts["filled_share"] > 1 - LEAST_INDEXED:
-        warnings.append(
-            f"{100 * facts['filled_share']:.1f} % of the points were given to grains by their neighbours: "
-            f"{facts['dissolved']:,} grains were too small (crystallography.grain_minimum_points)."
-        )
-    across = facts["diameter_points"]
-    if across is not None and across < LEAST_POINTS_ACROSS:
-        warnings.append(
-            f"Grains are {across:.1f} points wide in the mean: sizes and neighbours are decided by the step, and "
-            "grains of fewer points are missing."
-        )
-    return tuple(warnings)
+    return (
+        f"{100 * facts['filled_share']:.1f} % of the points were given to grains by their neighbours: "
+        f"{facts['dissolved']:,} grains were too small (crystallography.grain_minimum_points).",
+    )
 
 
 def _figure(value: float | None) -> str:

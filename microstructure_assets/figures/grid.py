@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -16,12 +20,15 @@ class Grid:
         Distance of neighbouring points [µm]; None, zero or not finite where it is not known: axes then count points.
     origin_y_um, origin_x_um
         Position of the map's first point [µm, or points where no step is known], for a tile its place in the scan.
+    kind
+        On a hexagonal grid every other row begins half a step further along x; a picture needs `on_raster`.
     """
 
     step_y_um: float | None = None
     step_x_um: float | None = None
     origin_y_um: float = 0.0
     origin_x_um: float = 0.0
+    kind: Literal["square", "hexagonal"] = "square"
 
     @property
     def known(self) -> bool:
@@ -62,6 +69,29 @@ class Grid:
     def first_column(self) -> int:
         """Column of the map's first point in the scan."""
         return round(self.origin_x / self.step_x)
+
+
+def on_raster(arrays: Mapping[str, np.ndarray], grid: Grid) -> tuple[dict[str, np.ndarray], Grid]:
+    """Maps of a hexagonal grid as pictures show them, and the grid of these; maps of a square grid as they are.
+
+    Each point has two cells, and the shifted rows begin one cell further.
+
+    Parameters
+    ----------
+    arrays
+        Maps ``(y, x, ...)``; what has less than two dimensions stays as it is.
+    """
+    if grid.kind == "square":
+        return dict(arrays), grid
+    shown = {name: _staggered(values) if values.ndim > 1 else values for name, values in arrays.items()}
+    step_x = None if grid.step_x_um is None else grid.step_x_um / 2
+    return shown, replace(grid, step_x_um=step_x, kind="square")
+
+
+def _staggered(values: np.ndarray) -> np.ndarray:
+    doubled = np.repeat(values, 2, axis=1)
+    doubled[1::2, 1:] = doubled[1::2, :-1].copy()
+    return doubled
 
 
 POINTS = Grid()

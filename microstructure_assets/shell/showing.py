@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from microstructure_assets.checks.judging import standing_verdicts
 from microstructure_assets.errors import InputError
 from microstructure_assets.results import find_artifact
 from microstructure_assets.store.contract import ARTIFACTS, artifact_spec
@@ -56,6 +57,14 @@ def show_scan(home: Home, scan: str, why: bool) -> None:
                 click.echo(f"    now: {stale}")
             elif why and above:
                 click.echo(f"    now: current unless {', '.join(above)} brings something else that it uses")
+    _print_failed_checks(recipes)
+
+
+def _print_failed_checks(recipes: Recipes) -> None:
+    """A line for each check that says something against what stands."""
+    for check, verdict in standing_verdicts(recipes):
+        if verdict.passed is False:
+            click.echo(f"check {check.name} of {check.artifact} did not pass: {verdict.words}")
 
 
 def _concerns(unsettled: set[tuple[str, str | None]], name: str, tile: str | None) -> bool:

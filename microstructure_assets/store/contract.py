@@ -130,7 +130,8 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "lane_agreement",
         ),
         if_there=tuple(spec.name for spec in LATENT_ARTIFACTS),
-        code_version="5",
+        settings=("checks",),
+        code_version="6",
         libraries=SOFTWARE,
     ),
 )

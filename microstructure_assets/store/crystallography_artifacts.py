@@ -119,7 +119,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Size, shape, orientation, neighbours and boundaries of each grain.",
         inputs=("orientation_map", "phase_map", "kernel_average_misorientation", "grains"),
         settings=_settings("grain_threshold_deg", "subgrain_deg", "high_angle_deg", "twin_laws", "twin_tolerance_deg"),
-        code_version="3",
+        code_version="4",
         libraries=(*KERNELS, "orix"),
         tables=(
             Table("grain_statistics", GRAIN_COLUMNS, "A row per grain"),

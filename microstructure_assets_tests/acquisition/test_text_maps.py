@@ -90,10 +90,13 @@ def test_missing_grid() -> None:
     assert not scan.indexing.read().phase_id.any()  # confidence -1 everywhere: nothing is indexed
 
 
-@pytest.mark.parametrize("declared", [AcquisitionSettings(), AcquisitionSettings(rows=4, columns=40)])
-def test_hexagonal_header_is_never_silently_squared(declared: AcquisitionSettings) -> None:
+def test_hexagonal_header_over_a_square_grid_is_refused() -> None:
+    """Its steps are those of a square grid."""
     with pytest.raises(ScanFormatError) as caught:
-        open_scan(MALFORMED / "HexHeader.ang", declared)
+        open_scan(MALFORMED / "HexHeader.ang")
+    assert (caught.value.field, caught.value.found) == ("YSTEP", "0.25 µm")
+    with pytest.raises(ScanFormatError) as caught:
+        open_scan(MALFORMED / "HexHeader.ang", AcquisitionSettings(rows=4, columns=40))
     assert (caught.value.field, caught.value.found, caught.value.expected) == ("GRID", "HexGrid", "SqrGrid")
 
 
@@ -172,7 +175,7 @@ def test_what_is_not_indexed_is_the_identity(tmp_path: Path) -> None:
         ("\t11\t229", "\t12\t229", "Laue group"),
         ("\t11\t229", "\t11\t231", "from 1 to 230"),
         ("2.866;2.866;2.866", "2.866;0;2.866", "lattice"),
-        ("JobMode\tGrid", "JobMode\tHexGrid", "Hexagonal"),
+        ("JobMode\tGrid", "JobMode\tHexGrid", "JobMode"),
         ("Bands\tError", "Error\tBands", "column names"),
         ("Phase\tX\tY", "Phase\tY\tX", "without its end"),
     ],
@@ -197,7 +200,8 @@ def test_ctf_header_that_lies(tmp_path: Path, old: str, new: str, message: str) 
         ("XSTEP: 0.25", "XSTEP: 0.5", r"expected 0\.25 µm"),
         ("# Phase 1", "# Phase -1", "Phase"),
         ("LatticeConstants  3.520", "LatticeConstants  x", "LatticeConstants"),
-        ("GRID: SqrGrid", "GRID: HexGrid", "Hexagonal"),
+        ("GRID: SqrGrid", "GRID: HexGrid", "0.2165 µm, √3/2 of XSTEP"),
+        ("GRID: SqrGrid", "GRID: Triangles", "GRID"),
     ],
 )
 def test_ang_header_that_lies(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -11,6 +11,7 @@ from microstructure_assets.store.catalogue import connect
 from microstructure_assets.store.contract import ARTIFACTS, needs
 from microstructure_assets.store.home import Home
 from microstructure_assets_tests.acquisition.conftest import CTF
+from microstructure_assets_tests.acquisition.hexagonal_maps import STEP_UM, write_hexagonal
 from microstructure_assets_tests.e2e.test_nickel import command
 
 ROWS, COLUMNS = 12, 20
@@ -48,8 +49,9 @@ def test_a_map_goes_from_file_to_report(home: Home, tmp_path: Path) -> None:
     report = Path(command(home, "path", "map", "scan_report").stdout.strip()).read_text(encoding="utf-8")
     assert "3 grains at 2°" in report
     assert "Inverse pole figure along z" in report
-    states = command(home, "status", "map").stdout
-    listed = {line.split()[0]: line.split()[1] for line in states.splitlines()}
+    *states, failed = command(home, "status", "map").stdout.splitlines()
+    assert failed.startswith("check unindexed_share of orientation_map did not pass: 12.9 % of the points")
+    listed = {line.split()[0]: line.split()[1] for line in states}
     assert listed == {spec.name: "current" for spec in ARTIFACTS if not needs(spec.name)}
     again = command(home, "characterize", str(tmp_path / "map.ctf"))
     assert "nothing was recomputed" in again.stdout
@@ -78,3 +80,27 @@ def test_another_threshold_makes_the_grains_again_and_not_the_orientations(home:
     assert "2 grains" in changed.stdout
     why = command(home, "status", "map", "--why").stdout
     assert "setting `crystallography.grain_threshold_deg` 2.0 → 35.0" in why
+
+
+def test_a_hexagonal_map_has_its_own_neighbours_areas_and_picture(home: Home, tmp_path: Path) -> None:
+    """Two grains with a straight boundary at x = 2.4 µm; the cells that are no points belong to neither."""
+    write_hexagonal(tmp_path / "hexagonal.ang", 20, 24, 23, lambda x, y: 0.0 if x < 2.4 else 30.0)
+    done = command(home, "characterize", str(tmp_path / "hexagonal.ang"))
+    assert done.returncode == 0, done.stderr
+    assert "2 grains" in done.stdout
+    grain = xarray.open_zarr(command(home, "path", "hexagonal", "grains").stdout.strip())["grain"].values
+    row, column = np.indices(grain.shape)
+    truth = np.where((column + 0.5 * (row % 2)) * STEP_UM < 2.4, 1, 2)
+    truth[1::2, -1] = 0
+    np.testing.assert_array_equal(grain, truth)
+    with connect(home.root) as connection:
+        areas, boundaries = zip(
+            *connection.sql("SELECT area_um2, boundary_above_15deg_um FROM grain_statistics ORDER BY grain").fetchall(),
+            strict=True,
+        )
+    cell = STEP_UM**2 * np.sqrt(3) / 2
+    np.testing.assert_allclose(areas, np.bincount(truth.ravel())[1:] * cell, rtol=1e-5)
+    # Along a straight line each row crosses two sides of a cell, but the first and the last one one.
+    np.testing.assert_allclose(boundaries, (2 * 20 - 1) * STEP_UM / np.sqrt(3), rtol=1e-5)
+    states = command(home, "status", "hexagonal").stdout
+    assert "did not pass" not in states

@@ -40,6 +40,7 @@ def find_grains(
     threshold_deg: float,
     minimum_points: int = 1,
     fill_points: int = 0,
+    there: NDArray[np.bool_] | None = None,
 ) -> GrainMap:
     """Grains by connected components over the edges below a threshold (Zhang et al., section 3.1: 2 degrees).
 
@@ -59,6 +60,8 @@ def find_grains(
     threshold_deg : float
         [degrees]
     minimum_points, fill_points : int
+    there : ndarray of bool, shape (rows, columns), optional
+        Which cells are points; the others are not filled.
     """
     label, count = connected(edge_angle_deg <= threshold_deg, phase > 0, neighbourhood)
     sizes = np.bincount(label.ravel(), minlength=count + 1)
@@ -68,7 +71,8 @@ def find_grains(
     grain = numbers[label]
     measured = grain > 0
     if fill_points > 0:
-        _fill(grain, neighbourhood, fill_points)
+        absent = grain == 0 if there is None else (grain == 0) & there
+        _fill(grain, absent, neighbourhood, fill_points)
     return GrainMap(grain, measured, int(kept.sum()), count - int(kept.sum()))
 
 
@@ -98,9 +102,8 @@ def connected(
     return label.reshape(present.shape), int(count)
 
 
-def _fill(grain: NDArray[np.int32], neighbourhood: Neighbourhood, most_points: int) -> None:
-    """Let grains grow into the small areas between them, in place."""
-    absent = grain == 0
+def _fill(grain: NDArray[np.int32], absent: NDArray[np.bool_], neighbourhood: Neighbourhood, most_points: int) -> None:
+    """Let grains grow into the small areas of absent points between them, in place."""
     area, count = connected(_both(absent, neighbourhood), absent, neighbourhood)
     small = np.bincount(area.ravel(), minlength=count + 1) <= most_points
     small[0] = False
