@@ -72,12 +72,17 @@ def known_phase(name: str) -> Phase:
 
 
 def errors_deg(found: IndexedPoints, truth: NDArray[np.float64], point_group: str) -> NDArray[np.float64]:
-    """Misorientation to the truth by orix, which takes sample to crystal and reduces by the crystal's symmetry."""
+    """Misorientation of what was found to the truth [degrees]."""
+    return misorientation_deg(found.quaternion, truth, point_group)
+
+
+def misorientation_deg(found: NDArray[np.float64], truth: NDArray[np.float64], point_group: str) -> NDArray[np.float64]:
+    """By orix, which takes quaternions from sample to crystal and reduces by the crystal's symmetry [degrees]."""
     from orix.crystal_map import Phase as OrixPhase
     from orix.quaternion import Orientation
 
     symmetry = OrixPhase(point_group=point_group).point_group
-    own, true = Orientation(found.quaternion, symmetry), Orientation(truth, symmetry)
+    own, true = Orientation(found, symmetry), Orientation(truth, symmetry)
     return np.asarray(np.degrees(own.angle_with(true)))
 
 
