@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -122,3 +123,27 @@ def parse_setting(name: str, value: Any) -> tuple[str, Any]:
 def _words(message: str) -> str:
     """What a validator of ours says, without pydantic's introduction."""
     return message.removeprefix("Value error, ")
+
+
+def named_values(text: str) -> list[tuple[str, str]]:
+    """Names in lower case and values from ``NAME: VALUE; NAME: VALUE``; names may hold colons, values do not.
+
+    Raises
+    ------
+    ValueError
+        If a part has no colon or no name.
+    """
+    parts = []
+    for part in text.split(";"):
+        if not part.strip():
+            continue
+        name, colon, value = part.rpartition(":")
+        if not colon or not name.strip():
+            raise ValueError(f"found {part.strip()!r}, expected NAME: VALUE")
+        parts.append((name.strip().lower(), value.strip()))
+    return parts
+
+
+def declared_folder(source: Path) -> Path:
+    """Where relative names of files that settings declare start, for a scan of this file or folder."""
+    return source if source.is_dir() else source.parent

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from microstructure_assets.acquisition.errors import ScanFormatError
+from microstructure_assets.settings import declared_folder
 
 MAP_SUFFIXES = (".ang", ".ctf", ".cpr")
 """In order of preference: .ang carries the calibration, .cpr the same as a .ctf in fewer digits."""
@@ -50,7 +51,7 @@ def find_elements(path: Path) -> Path | None:
 
 def declared_file(path: Path, name: str) -> Path:
     """A file that the user declares by name; relative ones start at the scan's folder."""
-    return (path if path.is_dir() else path.parent) / name
+    return declared_folder(path) / name
 
 
 def source_files(path: Path, static_background: str | None = None) -> list[Path]:

@@ -12,10 +12,11 @@ from microstructure_assets import progress
 from microstructure_assets.assets.network_patterns import points_of
 from microstructure_assets.assets.raw_states import states_of_manifest
 from microstructure_assets.assets.views import ScanView
+from microstructure_assets.settings import declared_folder
 from microstructure_assets.store.draft import Draft
 
 if TYPE_CHECKING:
-    from microstructure_assets.acquisition.scan import IndexingMaps
+    from microstructure_assets.acquisition.scan import IndexingMaps, Scan
     from microstructure_assets.indexing.route import IndexingRoute
 
 
@@ -36,7 +37,7 @@ def fill_orientations(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         maps = scan.indexing.read()
         facts["confidence_name"] = scan.indexing.confidence_name
     elif route.source == "hough":
-        maps, extra, more = _indexed_here(view, route)
+        maps, extra, more = _indexed_here(view, route, scan)
         facts |= more
     else:
         maps = _none(scan.grid.shape)
@@ -69,10 +70,13 @@ def fill_orientations(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     require_same(states, scan.files)
 
 
-def _indexed_here(view: ScanView, route: IndexingRoute) -> tuple[IndexingMaps, dict[str, np.ndarray], dict[str, Any]]:
+def _indexed_here(
+    view: ScanView, route: IndexingRoute, scan: Scan
+) -> tuple[IndexingMaps, dict[str, np.ndarray], dict[str, Any]]:
     """Maps, the fit of the bands, and what the check of the pattern centre found."""
     from microstructure_assets.indexing.hough import CONFIDENCE_NAME, hough_indexing
     from microstructure_assets.indexing.pattern_centre import PatternCentreNotFound, check_pattern_centre, of_a_tenth
+    from microstructure_assets.indexing.refinement import Refiner
 
     assert route.indexer is not None
     settings, indexer, patterns = view.settings("indexing"), route.indexer, view.patterns
@@ -86,10 +90,19 @@ def _indexed_here(view: ScanView, route: IndexingRoute) -> tuple[IndexingMaps, d
         else:
             indexer = indexer.with_centre(check.to_use(settings.pattern_centre))
             facts |= {name: value for name, value in check.facts().items() if np.isfinite(value)}
-    found = hough_indexing(_told(view), indexer)
-    fit = found.fit_deg.reshape(view.grid_shape)
-    facts["fit_median_deg"] = float(np.nanmedian(fit)) if np.isfinite(fit).any() else None
-    return found.maps(view.grid_shape), {"fit_deg": fit}, facts
+    geometry = indexer.geometry.averaged(indexer.averaged)
+    refiner = Refiner.of(indexer.phases, geometry, scan.beam_energy_kev, settings, declared_folder(scan.path))
+    found = hough_indexing(_told(view), indexer, None if refiner is None else refiner.refined)
+    extra = {"fit_deg": found.fit_deg.reshape(view.grid_shape)}
+    facts["fit_median_deg"] = _median(found.fit_deg)
+    if refiner is not None:
+        extra["similarity"] = found.similarity.reshape(view.grid_shape)
+        facts["similarity_median"] = _median(found.similarity)
+    return found.maps(view.grid_shape), extra, facts
+
+
+def _median(values: np.ndarray) -> float | None:
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else None
 
 
 def _told(view: ScanView) -> Iterator[np.ndarray]:

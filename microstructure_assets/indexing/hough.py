@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +36,8 @@ class IndexedPoints:
         Mean deviation of the bands that fit [degrees], also of solutions that do not count; NaN where there is none.
     bands : (n,) ndarray of int32
         How many bands fit.
+    similarity : (n,) ndarray of float32
+        Normalized cross-correlation with the simulated pattern; NaN where the orientation is not refined.
     """
 
     quaternion: NDArray[np.float64]
@@ -43,6 +45,7 @@ class IndexedPoints:
     confidence: NDArray[np.float32]
     fit_deg: NDArray[np.float32]
     bands: NDArray[np.int32]
+    similarity: NDArray[np.float32]
 
     @classmethod
     def joined(cls, parts: Iterable[IndexedPoints]) -> IndexedPoints:
@@ -54,6 +57,7 @@ class IndexedPoints:
             np.concatenate([np.empty(0, np.float32), *(part.confidence for part in every)]),
             np.concatenate([np.empty(0, np.float32), *(part.fit_deg for part in every)]),
             np.concatenate([np.empty(0, np.int32), *(part.bands for part in every)]),
+            np.concatenate([np.empty(0, np.float32), *(part.similarity for part in every)]),
         )
 
     def maps(self, shape: tuple[int, int]) -> IndexingMaps:
@@ -201,10 +205,15 @@ class HoughIndexer:
             confidence=confidence,
             fit_deg=fit,
             bands=np.where(solved, found["nmatch"], 0).astype(np.int32),
+            similarity=np.full(len(patterns), np.nan, np.float32),
         )
 
 
-def hough_indexing(blocks: Iterable[NDArray[Any]], indexer: HoughIndexer) -> IndexedPoints:
+def hough_indexing(
+    blocks: Iterable[NDArray[Any]],
+    indexer: HoughIndexer,
+    refine: Callable[[NDArray[np.float32], IndexedPoints], IndexedPoints] | None = None,
+) -> IndexedPoints:
     """Index a stream of patterns, of which no more is held than one block and one batch.
 
     Parameters
@@ -212,13 +221,19 @@ def hough_indexing(blocks: Iterable[NDArray[Any]], indexer: HoughIndexer) -> Ind
     blocks : iterable of (n, height, width) ndarrays
         Patterns point by point in the order of the grid, in blocks of any size; read as they are asked for.
     indexer : HoughIndexer
+    refine : callable, optional
+        Takes prepared patterns and what was found of them (`indexing.refinement.Refiner.refined`).
 
     Returns
     -------
     IndexedPoints
         Of all points, in the order of the blocks; about 60 bytes a point.
     """
-    return IndexedPoints.joined(indexer.index(batch) for batch in _batches(blocks, BATCH_POINTS))
+    found = (
+        indexer.index(batch) if refine is None else refine(indexer.prepared(batch), indexer.index(batch))
+        for batch in _batches(blocks, BATCH_POINTS)
+    )
+    return IndexedPoints.joined(found)
 
 
 def _batches(blocks: Iterable[NDArray[Any]], size: int) -> Iterator[NDArray[Any]]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from microstructure_assets.settings import Settings
+from microstructure_assets.settings import Settings, named_values
 
 Family = tuple[int, int, int]
 
@@ -72,6 +72,15 @@ class IndexingSettings(Settings):
     )
     centre_points: int = Field(20, ge=4, le=200, description="Patterns of each region that the fit takes")
 
+    master_patterns: str = Field(
+        "",
+        description="Files of simulated master patterns by phase, against which orientations are refined: NAME: FILE "
+        "between semicolons; relative names start at the scan's folder",
+    )
+    refinement_reach_deg: float = Field(
+        3.0, gt=0, le=20, description="How far refinement may move each of the three angles [degrees]"
+    )
+
     @field_validator("space_groups")
     @classmethod
     def _groups_readable(cls, text: str) -> str:
@@ -84,6 +93,27 @@ class IndexingSettings(Settings):
         declared_reflectors(text)
         return text
 
+    @field_validator("master_patterns")
+    @classmethod
+    def _master_patterns_readable(cls, text: str) -> str:
+        declared_master_patterns(text)
+        return text
+
+
+def declared_master_patterns(text: str) -> dict[str, str]:
+    """File of the master pattern by the name of the phase in lower case, from ``NAME: FILE; NAME: FILE``.
+
+    Raises
+    ------
+    ValueError
+        If a part has no colon or no file.
+    """
+    files = dict(named_values(text))
+    for name, file in files.items():
+        if not file:
+            raise ValueError(f"{name}: found no file, expected NAME: FILE")
+    return files
+
 
 def declared_space_groups(text: str) -> dict[str, int]:
     """Space group by the name of the phase in lower case, from ``NAME: NUMBER; NAME: NUMBER``.
@@ -94,7 +124,7 @@ def declared_space_groups(text: str) -> dict[str, int]:
         If a part has no colon, or what follows is not a number from 1 to 230.
     """
     groups: dict[str, int] = {}
-    for name, value in _parts(text):
+    for name, value in named_values(text):
         if not value.isdigit() or not 1 <= int(value) <= 230:
             raise ValueError(f"{name}: found {value!r}, expected the number of a space group, from 1 to 230")
         groups[name] = int(value)
@@ -110,7 +140,7 @@ def declared_reflectors(text: str) -> dict[str, tuple[Family, ...]]:
         If a part has no colon, or a family is not three whole numbers that are not all zero.
     """
     found: dict[str, tuple[Family, ...]] = {}
-    for name, value in _parts(text):
+    for name, value in named_values(text):
         families = []
         for family in value.split(","):
             try:
@@ -127,15 +157,3 @@ def declared_reflectors(text: str) -> dict[str, tuple[Family, ...]]:
 def names_between_semicolons(text: str) -> frozenset[str]:
     """Names in lower case."""
     return frozenset(part.strip().lower() for part in text.split(";") if part.strip())
-
-
-def _parts(text: str) -> list[tuple[str, str]]:
-    parts = []
-    for part in text.split(";"):
-        if not part.strip():
-            continue
-        name, colon, value = part.rpartition(":")  # names may hold colons, values do not
-        if not colon or not name.strip():
-            raise ValueError(f"found {part.strip()!r}, expected NAME: VALUE")
-        parts.append((name.strip().lower(), value.strip()))
-    return parts

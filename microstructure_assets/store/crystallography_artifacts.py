@@ -12,7 +12,8 @@ def _settings(*names: str) -> tuple[str, ...]:
 
 #: What indexing needs of the calibration, beside what decides which patterns are read.
 CALIBRATION = tuple(
-    f"acquisition.{name}" for name in ("sample_tilt_deg", *(f"pattern_centre_{axis}" for axis in "xyz"))
+    f"acquisition.{name}"
+    for name in ("beam_energy_kev", "sample_tilt_deg", *(f"pattern_centre_{axis}" for axis in "xyz"))
 )
 INDEXING = tuple(sorted({*READERS, "diffpy.structure", "pyebsdindex", "scipy"}))
 
@@ -50,7 +51,8 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         after=("scan_manifest",),
         raw_files=True,
         settings=(*READING, *CALIBRATION, "indexing"),
-        code_version="2",
+        declared_files=("indexing.master_patterns",),
+        code_version="3",
         libraries=INDEXING,
         variables=(
             Variable(
@@ -71,7 +73,8 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         after=("scan_manifest",),
         raw_files=True,
         settings=(*READING, *CALIBRATION, "indexing"),
-        code_version="2",
+        declared_files=("indexing.master_patterns",),
+        code_version="3",
         libraries=INDEXING,
         variables=(Variable("phase", YX, "1", "number of the phase from 1; 0 = not indexed"),),
         tables=(Table("phases", ("phase", "name", "point_group", "points"), "A row per phase"),),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from microstructure_assets.settings import Settings
+from microstructure_assets.settings import Settings, declared_folder, named_values
 from microstructure_assets.store.artifact import ArtifactMissing
 from microstructure_assets.store.content import hash_json
 from microstructure_assets.store.contract import ARTIFACTS, artifact_spec, needs
-from microstructure_assets.store.layers import SettingsLayers
+from microstructure_assets.store.layers import SettingInForce, SettingsLayers
 from microstructure_assets.store.memo import Recipe
 from microstructure_assets.store.names import REGION_SLOTS, Slot
 from microstructure_assets.store.scans import RegisteredScan, ScanRegistry
@@ -59,7 +59,7 @@ class Recipes:
             code_version=spec.code_version,
             settings={name: item.value for name, item in in_force.items() if spec.uses(name)},
             inputs=self._inputs(spec, bounds),
-            extra=self._extra(spec, bounds),
+            extra={**self._extra(spec, bounds), **self._declared_files(spec, in_force)},
             libraries={name: importlib.metadata.version(name) for name in spec.libraries},
         )
 
@@ -137,6 +137,13 @@ class Recipes:
             self.store.read(self.scan.name, name, tile)  # raises, with the reason
             raise ArtifactMissing(name)
         return head.content_hash
+
+    def _declared_files(self, spec: ArtifactSpec, in_force: Mapping[str, SettingInForce]) -> dict[str, Any]:
+        """What tells that a file which a setting names has changed; nothing where none is named."""
+        named = [named_values(str(in_force[name].value)) for name in spec.declared_files]
+        folder = declared_folder(Path(self.scan.source))
+        files = [folder / file for values in named for _, file in values]
+        return {"declared_files": source_fingerprint(files)} if files else {}
 
     def _extra(self, spec: ArtifactSpec, tile: TileBounds | None) -> dict[str, Any]:
         if spec.name == "scan_manifest":

@@ -59,6 +59,8 @@ class ArtifactSpec:
         Whether the hash of the scan's raw files is part of the key.
     settings : tuple of str
         Settings that are part of the key: whole groups, or single ones by their full names (``acquisition.rows``).
+    declared_files : tuple of str
+        Settings that name files, as ``NAME: FILE`` between semicolons, whose sizes and times are part of the key.
     code_version : str
         Raised whenever the numbers may change; a test watches the code that fills the artifact together with it.
     on_request : bool
@@ -80,6 +82,7 @@ class ArtifactSpec:
     needs: tuple[Literal["patterns", "element_maps"], ...] = ()
     raw_files: bool = False
     settings: tuple[str, ...] = ()
+    declared_files: tuple[str, ...] = ()
     code_version: str = "1"
     libraries: tuple[str, ...] = ()
     on_request: bool = False
