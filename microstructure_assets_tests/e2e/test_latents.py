@@ -13,7 +13,8 @@ from microstructure_assets.store.latent_artifacts import LATENT_ARTIFACTS
 from microstructure_assets_tests.e2e.conftest import Lab
 
 QUICK = {
-    "autoencoder.epochs": 7,
+    # With fewer, how many latents are in use depends on the number of threads.
+    "autoencoder.epochs": 12,
     "autoencoder.beta": 0.01,
     "autoencoder.repeats": 2,
     "autoencoder.latent_dimensions": 8,
