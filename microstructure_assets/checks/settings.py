@@ -1,4 +1,4 @@
-"""Limits of the checks; no artifact depends on them."""
+"""Limits of the checks; of the artifacts only the report depends on them."""
 
 from __future__ import annotations
 

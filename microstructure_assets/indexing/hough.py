@@ -178,11 +178,12 @@ class HoughIndexer:
             If the shape is not that of the geometry, or a pattern is not finite.
         """
         return IndexedPoints.joined(
-            self._indexed(self.prepared(patterns[start : start + BATCH_POINTS]))
+            self.index_prepared(self.prepared(patterns[start : start + BATCH_POINTS]))
             for start in range(0, len(patterns), BATCH_POINTS)
         )
 
-    def _indexed(self, patterns: NDArray[np.float32]) -> IndexedPoints:
+    def index_prepared(self, patterns: NDArray[np.float32]) -> IndexedPoints:
+        """The same of at most `BATCH_POINTS` patterns from `prepared`."""
         # Always as many at once: products of quaternions end in other bits where arrays have other lengths.
         filled = np.resize(patterns, (BATCH_POINTS, *patterns.shape[1:]))
         found = solutions(self.engine, filled)[: len(patterns)]
@@ -229,11 +230,10 @@ def hough_indexing(
     IndexedPoints
         Of all points, in the order of the blocks; about 60 bytes a point.
     """
-    found = (
-        indexer.index(batch) if refine is None else refine(indexer.prepared(batch), indexer.index(batch))
-        for batch in _batches(blocks, BATCH_POINTS)
-    )
-    return IndexedPoints.joined(found)
+    prepared = (indexer.prepared(batch) for batch in _batches(blocks, BATCH_POINTS))
+    if refine is None:
+        return IndexedPoints.joined(indexer.index_prepared(batch) for batch in prepared)
+    return IndexedPoints.joined(refine(batch, indexer.index_prepared(batch)) for batch in prepared)
 
 
 def _batches(blocks: Iterable[NDArray[Any]], size: int) -> Iterator[NDArray[Any]]:

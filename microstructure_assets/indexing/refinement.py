@@ -23,7 +23,6 @@ from microstructure_assets.indexing.settings import IndexingSettings, declared_m
 _ENERGY_TOLERANCE_KEV = 2.0
 #: Edges of a cell that differ by more are those of another phase; simulations often take the edges of pure crystals.
 _LATTICE_TOLERANCE = 0.03
-
 #: No crystal has a shorter edge [Å].
 _SHORTEST_EDGE_ANGSTROM = 1.5
 
