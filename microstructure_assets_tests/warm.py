@@ -1,26 +1,20 @@
 """Compile everything once before tests run in several processes: `python -m microstructure_assets_tests.warm`.
 
-Two processes that compile the same kernels of a library at the same time can leave its cache on disk broken for good;
-every later import then crashes. The kernels of PyEBSDIndex, which take minutes, are compiled beside all others.
+Two processes that compile the same kernels of a library at the same time can leave its cache on disk broken for good:
+every later import then crashes. For the same reason nothing here runs in a process of its own.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-INDEXING = "indexing"
-
 
 def main() -> None:
-    """Everything; in a process of its own what only indexing needs."""
-    with subprocess.Popen([sys.executable, "-m", "microstructure_assets_tests.warm", INDEXING]) as other:
-        warm_lanes()
-    if other.returncode:
-        raise SystemExit("PyEBSDIndex could not be compiled, see above")
+    """What every lane needs, then what only indexing needs."""
+    warm_lanes()
+    warm_indexing()
 
 
 def warm_indexing() -> None:
@@ -56,7 +50,4 @@ def warm_lanes() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == [INDEXING]:
-        warm_indexing()
-    else:
-        main()
+    main()
