@@ -22,7 +22,7 @@ $(READY): constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[development]'
-	$(BIN)/python -m microstructure_assets_tests.warm  # compiles once, alone: the file says why
+	$(BIN)/python -m microstructure_assets_tests.warm  # compiles once: the file says why
 	touch $(READY)
 
 demo: $(READY)

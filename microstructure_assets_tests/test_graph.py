@@ -22,12 +22,12 @@ latent_clusters        scan      latents       pattern_quality scan_settings vae
 latent_correlations    scan      latents       element_maps grain_statistics grains kernel_average_misorientation latent_clusters pattern_quality pattern_vae phase_map scan_settings segmentation_map vae_latents
 latent_embedding       scan      latents       latent_clusters scan_settings vae_latents
 nmi_scale_curve        scan      length_scale  preprocessed_patterns scan_settings
-orientation_map        scan      crystallography scan_manifest scan_settings
+orientation_map        scan      crystallography preprocessed_patterns scan_manifest scan_settings
 pattern_quality        scan      patterns      scan_manifest scan_settings
 pattern_subspace       scan      patterns      preprocessed_patterns scan_settings
 pattern_vae            scan      latents       preprocessed_patterns scan_settings
 pca_scores             scan|tile tiles         analysis_tiling preprocessed_patterns tile_settings
-phase_map              scan      crystallography scan_manifest scan_settings
+phase_map              scan      crystallography preprocessed_patterns scan_manifest scan_settings
 preprocessed_patterns  scan      patterns      scan_manifest scan_settings
 reference_windows      scan|tile tiles         anomalies gmm_clusters pca_scores preprocessed_patterns tile_settings
 scan_manifest          scan      patterns      scan_settings

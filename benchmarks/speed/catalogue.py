@@ -6,6 +6,7 @@ from benchmarks.speed import (
     background,
     characterize,
     components,
+    crystallography,
     curve,
     curve_large,
     mixtures,
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         curve,
         curve_large,
         characterize,
+        crystallography,
     )
     for benchmark in module.BENCHMARKS
 }

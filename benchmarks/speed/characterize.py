@@ -65,6 +65,8 @@ def characterized(size: str, form: Form) -> Side:
             # Image files do not say where they lie.
             grid = {"rows": rows, "columns": columns, "step_x_um": STEP_UM, "step_y_um": STEP_UM}
             declared = [f"--set=acquisition.{name}={value}" for name, value in grid.items()] if form == "tiff" else []
+            # Image files name no phases, and are not indexed: the other scans are not either, that both are alike.
+            declared.append("--set=indexing.method=vendor")
             spent = _measured_command("characterize", str(path), "--home", str(folder / "home"), *declared)
             return {**spent, "points": np.array(rows * columns), **_steps(folder / "home")}
 

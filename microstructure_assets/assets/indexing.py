@@ -72,14 +72,15 @@ def fill_orientations(view: ScanView, drafts: Mapping[str, Draft]) -> None:
 def _indexed_here(view: ScanView, route: IndexingRoute) -> tuple[IndexingMaps, dict[str, np.ndarray], dict[str, Any]]:
     """Maps, the fit of the bands, and what the check of the pattern centre found."""
     from microstructure_assets.indexing.hough import CONFIDENCE_NAME, hough_indexing
-    from microstructure_assets.indexing.pattern_centre import PatternCentreNotFound, check_pattern_centre
+    from microstructure_assets.indexing.pattern_centre import PatternCentreNotFound, check_pattern_centre, of_a_tenth
 
     assert route.indexer is not None
     settings, indexer, patterns = view.settings("indexing"), route.indexer, view.patterns
     facts: dict[str, Any] = {"confidence_name": CONFIDENCE_NAME}
     if settings.pattern_centre != "declared":
+        own = of_a_tenth(settings, int(np.prod(view.grid_shape)))
         try:
-            check = check_pattern_centre(lambda points: points_of(patterns, points), view.grid_shape, indexer, settings)
+            check = check_pattern_centre(lambda points: points_of(patterns, points), view.grid_shape, indexer, own)
         except PatternCentreNotFound as error:
             facts["pattern_centre"] = str(error)
         else:

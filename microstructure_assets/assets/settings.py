@@ -6,8 +6,6 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from microstructure_assets.checks.events import evaluation
-from microstructure_assets.checks.judging import standing_verdicts
 from microstructure_assets.partitions import scan_partitions, tile_key, tile_partitions
 from microstructure_assets.store.home import Home
 from microstructure_assets.store.layers import DEFAULT, SettingInForce
@@ -41,7 +39,7 @@ def settings_versions(home: Home, scan: str) -> dict[Slot | None, str]:
 
 
 def report_settings(instance: dg.DagsterInstance, home: Home, scan: str, before: Mapping[Slot | None, str]) -> None:
-    """Tell Dagster which settings changed, and what the checks say of a scan by its new limits.
+    """Tell Dagster which settings changed.
 
     Parameters
     ----------
@@ -57,8 +55,6 @@ def report_settings(instance: dg.DagsterInstance, home: Home, scan: str, before:
         asset, key = ("tile_settings", tile_key(scan, tile)) if tile else ("scan_settings", scan)
         if version != (_told(instance, asset, key) or before.get(tile)):
             _report(instance, asset, key, version, recipes.layers.in_force(scan, tile, recipes.scan.instrument))
-            for check, verdict in standing_verdicts(recipes) if tile is None else ():
-                instance.report_runless_asset_event(evaluation(check, scan, verdict))
 
 
 def _told(instance: dg.DagsterInstance, asset: str, key: str) -> str | None:

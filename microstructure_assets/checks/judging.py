@@ -118,7 +118,7 @@ def grain_diameter(facts: Facts, settings: ChecksSettings) -> Verdict:
     return Verdict(
         diameter >= least,
         f"grains are {diameter:.1f} steps wide in the mean; with fewer than {least:.3g} the step decides sizes and "
-        "neighbours, and small grains are missing",
+        "neighbours, and small grains are lost",
         {"diameter_points": diameter, "least": least},
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -71,6 +72,18 @@ class PatternCentreCheck:
             f"pattern_centre_{name}_{axis}": v for name, c in named.items() for axis, v in zip("xyz", c, strict=True)
         }
         return {**facts, "fit_declared_deg": self.fit_declared_deg, "fit_found_deg": self.fit_found_deg}
+
+
+def of_a_tenth(settings: IndexingSettings, points: int) -> IndexingSettings:
+    """The same with regions and patterns so few that no more than a tenth of a scan is looked at.
+
+    A small scan covers a small field, over which a centre hardly drifts, and to look at all of it would take longer
+    than its indexing.
+    """
+    budget = max(points // 10, _FEWEST * _CANDIDATES)
+    regions = min(settings.centre_regions, max(1, math.isqrt(budget // (settings.centre_points * _CANDIDATES))))
+    patterns = min(settings.centre_points, max(_FEWEST, budget // (regions**2 * _CANDIDATES)))
+    return settings.model_copy(update={"centre_regions": regions, "centre_points": patterns})
 
 
 def check_pattern_centre(

@@ -64,7 +64,12 @@ class IndexingSettings(Settings):
         description="declared: as the scan says; checked: the same, and a fit on some points is reported; fitted: the "
         "fit is used",
     )
-    centre_regions: int = Field(3, ge=1, le=10, description="Regions along each axis for which a centre is fitted")
+    centre_regions: int = Field(
+        3,
+        ge=1,
+        le=10,
+        description="Regions along each axis for which a centre is fitted, fewer on scans of few points",
+    )
     centre_points: int = Field(20, ge=4, le=200, description="Patterns of each region that the fit takes")
 
     @field_validator("space_groups")

@@ -14,7 +14,7 @@ def _settings(*names: str) -> tuple[str, ...]:
 CALIBRATION = tuple(
     f"acquisition.{name}" for name in ("sample_tilt_deg", *(f"pattern_centre_{axis}" for axis in "xyz"))
 )
-INDEXING = tuple(sorted({*READERS, "diffpy.structure", "diffsims", "pyebsdindex", "scipy"}))
+INDEXING = tuple(sorted({*READERS, "diffpy.structure", "pyebsdindex", "scipy"}))
 
 #: Columns of `grain_statistics` whose names do not depend on settings.
 GRAIN_COLUMNS = (

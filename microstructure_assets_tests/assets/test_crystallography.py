@@ -20,7 +20,7 @@ def view(groups: list[str], points: list[int]) -> Any:
     }  # fmt: skip
     arrays = {"phase": phase, "quaternion": np.tile([1.0, 0, 0, 0], (*phase.shape, 1))}
     artifact = SimpleNamespace(table=lambda name: table, array=lambda name: arrays[name])
-    return SimpleNamespace(read=lambda name: artifact, steps_um=(1.0, 1.0))
+    return SimpleNamespace(read=lambda name: artifact, steps_um=(1.0, 1.0), grid=SimpleNamespace(kind="square"))
 
 
 def test_a_phase_without_points_needs_no_symmetry() -> None:

@@ -40,11 +40,11 @@ def test_every_check_has_a_verdict_for_each_scan_and_limits_ask_for_another(lab:
     assert "12.9 % of the points have no orientation" in report
 
     lab.configure("one", {"checks.unindexed_share_limit": "0.2"})
-    newest = verdicts(lab, "orientation_map", "unindexed_share")[0]
-    assert passed(newest)[:2] == (True, "one")
     before = {name: head.content_hash for (name, _), head in lab.heads("one").items()}
     lab.characterize(tmp_path / "map.ctf", "one")
     after = {name: head.content_hash for (name, _), head in lab.heads("one").items()}
     assert {name for name in after if after[name] != before[name]} == {"scan_report"}
+    newest = verdicts(lab, "orientation_map", "unindexed_share")[0]
+    assert passed(newest)[:2] == (True, "one")
     report = lab.store.read("one", "scan_report").path.read_text(encoding="utf-8")
     assert "of the points have no orientation" not in report

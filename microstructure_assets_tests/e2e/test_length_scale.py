@@ -12,7 +12,7 @@ from microstructure_assets.methods.scale_curve import curve_tilings
 from microstructure_assets.methods.settings import ScaleSettings
 from microstructure_assets.simulation.settings import TwinSettings
 from microstructure_assets.simulation.twin import make_twin
-from microstructure_assets_tests.e2e.conftest import Lab
+from microstructure_assets_tests.e2e.conftest import Lab, without_phases
 
 SMALL = {"scale.finest_tiling": "5", "scale.resamplings": "200"}
 
@@ -29,7 +29,7 @@ def grains(tmp_path_factory: pytest.TempPathFactory) -> Path:
         detector_width_px=24,
         seed=1,
     )
-    return make_twin(settings, tmp_path_factory.mktemp("grains") / "twin.h5").path
+    return without_phases(make_twin(settings, tmp_path_factory.mktemp("grains") / "twin.h5").path)
 
 
 def test_the_tiling_is_the_curves_and_stays_until_another_is_asked_for(lab: Lab, grains: Path) -> None:
@@ -92,7 +92,7 @@ def test_the_tables_hold_every_roi_and_their_means(lab: Lab, grains: Path) -> No
 
 def test_a_scan_too_small_for_any_tiling_says_so_and_goes_on(lab: Lab, tmp_path: Path) -> None:
     settings = TwinSettings(rows=6, columns=7, detector_height_px=20, detector_width_px=20)
-    lab.characterize(make_twin(settings, tmp_path / "tiny.h5").path, "tiny")
+    lab.characterize(without_phases(make_twin(settings, tmp_path / "tiny.h5").path), "tiny")
     document = lab.store.read("tiny", "nmi_scale_curve").document()
     assert (document["kind"], document["n"]) == ("none", None)
     assert "of 6 × 7 points a ROI must hold 60" in document["why"]
@@ -110,7 +110,7 @@ def test_patterns_of_a_large_detector_are_kept_binned_and_the_route_is_told(lab:
         detector_height_px=150,
         detector_width_px=160,
     )
-    lab.characterize(make_twin(settings, tmp_path / "large.h5").path, "s", {"scale.finest_tiling": "3"})
+    lab.characterize(without_phases(make_twin(settings, tmp_path / "large.h5").path), "s", {"scale.finest_tiling": "3"})
     artifact = lab.store.read("s", "preprocessed_patterns")
     codes, gain, offset = (artifact.array(name) for name in ("intensity", "gain", "offset"))
     patterns = (codes * gain[..., None, None] + offset[..., None, None]).astype(np.float32)

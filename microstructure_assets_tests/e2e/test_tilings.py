@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from microstructure_assets.simulation.settings import TwinSettings
 from microstructure_assets.simulation.truth import Truth, load_truth
 from microstructure_assets.simulation.twin import make_twin
-from microstructure_assets_tests.e2e.conftest import Lab
+from microstructure_assets_tests.e2e.conftest import Lab, without_phases
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
         seed=11,
     )
     made = make_twin(settings, tmp_path_factory.mktemp("twin") / "twin.h5")
-    return made.path, load_truth(made.truth_path)
+    return without_phases(made.path), load_truth(made.truth_path)
 
 
 @pytest.mark.parametrize(("n", "tiles", "rois"), [(4, 16, 1), (15, 64, 4)])

@@ -10,6 +10,7 @@ from microstructure_assets.indexing.pattern_centre import (
     PatternCentreCheck,
     PatternCentreNotFound,
     check_pattern_centre,
+    of_a_tenth,
 )
 from microstructure_assets.indexing.settings import IndexingSettings
 from microstructure_assets_tests.indexing.making import Known, known_scan
@@ -55,3 +56,10 @@ def test_patterns_that_cannot_be_indexed_have_no_centre() -> None:
     noise = np.random.default_rng(1).normal(size=known.patterns.shape).astype(np.float32)
     with pytest.raises(PatternCentreNotFound, match=r"acquisition\.pattern_centre_x"):
         check_pattern_centre(lambda points: noise[points], known.shape, known.indexer(), IndexingSettings(**SETTINGS))
+
+
+@pytest.mark.parametrize(("points", "regions", "patterns"), [(9, 1, 4), (720, 1, 18), (3200, 2, 20), (131_670, 3, 20)])
+def test_no_more_than_a_tenth_of_a_scan_is_looked_at(points: int, regions: int, patterns: int) -> None:
+    own = of_a_tenth(IndexingSettings(), points)
+    assert (own.centre_regions, own.centre_points) == (regions, patterns)
+    assert points < 160 or own.centre_regions**2 * own.centre_points * 4 <= points / 10

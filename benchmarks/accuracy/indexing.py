@@ -1,0 +1,126 @@
+"""Orientations from patterns, and what follows from them: errors, phases, kernel averages and grains on twins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.accuracy.results import Row
+from benchmarks.accuracy.twins import PURE, STEP_UM, twin_settings
+from microstructure_assets.acquisition.scan import Phase
+from microstructure_assets.indexing.geometry import PatternGeometry
+from microstructure_assets.indexing.hough import HoughIndexer
+from microstructure_assets.indexing.phases import indexed_phases
+from microstructure_assets.indexing.settings import IndexingSettings
+from microstructure_assets.methods.background import BackgroundCorrection
+from microstructure_assets.methods.crystallography.geometry import MapGeometry
+from microstructure_assets.methods.crystallography.grains import find_grains
+from microstructure_assets.methods.crystallography.misorientation import (
+    edge_misorientations,
+    kernel_average_misorientation,
+)
+from microstructure_assets.methods.crystallography.settings import CrystallographySettings
+from microstructure_assets.methods.crystallography.symmetry import PhaseSymmetries
+from microstructure_assets.methods.settings import PreprocessingSettings
+from microstructure_assets.simulation.master_patterns import CRYSTAL_STRUCTURES
+from microstructure_assets.simulation.twin import Twin, simulate
+
+NICKEL: dict[str, Any] = {}
+STEEL: dict[str, Any] = {"master_pattern": "kinematical", "phases": ("ferrite", "austenite")}
+BENT: dict[str, Any] = {"orientation_gradient_deg_per_um": 10.0}
+TWINS = {"nickel": NICKEL, "nickel, 0.5° a point": BENT, "ferrite and austenite": STEEL}
+SHAPE, DIAMETER = [60, 60], 14.0
+#: A solution that is further off is a wrong one.
+WRONG_DEG = 5.0
+GEOMETRY = MapGeometry("square", STEP_UM, STEP_UM)
+
+
+def parameters(quick: bool) -> list[dict[str, Any]]:
+    """Twins and noises."""
+    noises = (0.7,) if quick else (0.5, 1.0, 1.4)
+    return [{"twin": name, "nu": nu, "diameter": DIAMETER, "shape": SHAPE} for name in TWINS for nu in noises]
+
+
+def measure(given: dict[str, Any], seed: int) -> list[Row]:
+    """What Hough indexing of the corrected patterns finds, and what the true orientations would have given."""
+    twin = simulate(twin_settings((SHAPE[0], SHAPE[1]), given["diameter"], given["nu"], seed, **TWINS[given["twin"]]))
+    truth = twin.truth
+    names = twin.settings.phases
+    phases = tuple(_phase(name) for name in names)
+    found = _indexer(twin, phases).index(_patterns(twin))
+    true_phase = truth.phase + 1
+    phase, quaternion = found.phase_id.reshape(SHAPE), found.quaternion.reshape(*SHAPE, 4)
+    pure, indexed = truth.own_fraction >= PURE, phase > 0
+    right = pure & (phase == true_phase)
+    error = _misorientation_deg(quaternion[right], truth.orientation[right])
+    symmetries = PhaseSymmetries.of(["m-3m"] * len(phases))
+    own_kam, true_kam = (
+        _kam(turns, which, symmetries) for turns, which in ((quaternion, phase), (truth.orientation, true_phase))
+    )
+    both = pure & np.isfinite(own_kam) & np.isfinite(true_kam)
+    own, true = (
+        _grains(turns, which, symmetries) for turns, which in ((quaternion, phase), (truth.orientation, true_phase))
+    )
+    return [
+        {
+            "indexed": float(indexed[pure].mean()),
+            "right_phase": float(right.sum() / max(1, (pure & indexed).sum())),
+            "error": float(np.median(error)),
+            "error_high": float(np.percentile(error, 95)),
+            "wrong": float(np.mean(error > WRONG_DEG)),
+            "kam": float(np.mean(own_kam[both])),
+            "kam_true": float(np.mean(true_kam[both])),
+            "grains": len(own),
+            "grains_true": len(true),
+            "number_ratio": float(own.mean() / true.mean()),
+            "area_ratio": float(np.average(own, weights=own**2) / np.average(true, weights=true**2)),
+        }
+    ]
+
+
+def _phase(name: str) -> Phase:
+    crystal = CRYSTAL_STRUCTURES[name]
+    side = crystal.lattice_angstrom
+    return Phase(name, "m-3m", crystal.space_group, (side, side, side), (90.0, 90.0, 90.0))
+
+
+def _indexer(twin: Twin, phases: tuple[Phase, ...]) -> HoughIndexer:
+    own, settings = twin.settings, IndexingSettings()
+    centre = (own.pattern_centre_x, own.pattern_centre_y, own.pattern_centre_z)
+    geometry = PatternGeometry(own.detector_height_px, own.detector_width_px, centre, own.sample_tilt_deg)
+    return HoughIndexer.of(indexed_phases(phases, settings), geometry, settings)
+
+
+def _patterns(twin: Twin) -> NDArray[np.float32]:
+    height, width = twin.settings.detector_height_px, twin.settings.detector_width_px
+    correct = BackgroundCorrection.prepare((height, width), PreprocessingSettings(), twin.static_background)
+    return np.concatenate([correct(twin.read_rows(row, row + 1).reshape(-1, height, width)) for row in range(SHAPE[0])])
+
+
+def _kam(quaternion: NDArray[Any], phase: NDArray[Any], symmetries: PhaseSymmetries) -> NDArray[np.floating]:
+    limit = CrystallographySettings().kernel_limit_deg
+    return kernel_average_misorientation(quaternion, phase, symmetries, GEOMETRY.neighbourhood, limit)
+
+
+def _grains(quaternion: NDArray[Any], phase: NDArray[Any], symmetries: PhaseSymmetries) -> NDArray[np.float64]:
+    """Equivalent diameters [points] with the default settings."""
+    settings = CrystallographySettings()
+    grains = find_grains(
+        edge_misorientations(quaternion, phase, symmetries, GEOMETRY.neighbourhood),
+        phase,
+        GEOMETRY.neighbourhood,
+        threshold_deg=settings.grain_threshold_deg,
+        minimum_points=settings.grain_minimum_points,
+        fill_points=settings.grain_fill_points,
+    )
+    return np.sqrt(4 / np.pi * np.bincount(grains.grain.ravel())[1:])
+
+
+def _misorientation_deg(found: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.float64]:
+    """By orix; all phases of these twins are cubic."""
+    from orix.quaternion import Orientation
+    from orix.quaternion.symmetry import Oh
+
+    return np.asarray(np.degrees(Orientation(found, Oh).angle_with(Orientation(truth, Oh))))
