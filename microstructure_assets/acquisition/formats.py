@@ -12,6 +12,7 @@ from microstructure_assets.acquisition.binary_files import read_nordif, read_up
 from microstructure_assets.acquisition.channel_maps import read_cpr
 from microstructure_assets.acquisition.companions import apply_declared, attach_map
 from microstructure_assets.acquisition.element_files import attach_elements
+from microstructure_assets.acquisition.element_spectra import attach_spectra, with_spectra_files
 from microstructure_assets.acquisition.errors import ScanFormatError
 from microstructure_assets.acquisition.hdf5_files import Header, open_hdf5
 from microstructure_assets.acquisition.hyperspy_files import read_hspy, read_zspy
@@ -106,7 +107,8 @@ def open_scan(path: str | Path, settings: AcquisitionSettings | None = None) -> 
     ----------
     path : path
         File of patterns or of a map, or folder with one image per point. A map of the same name beside patterns
-        belongs to them, and so do counts of elements (``<name>_eds.npz``).
+        belongs to them, and so do counts of elements (``<name>_eds.npz``) and a spectrum image (``<name>_eds.hspy``,
+        ``.bcf``, ...), also beside a map alone.
     settings : AcquisitionSettings, optional
         What the user declares. It wins over what the files say.
 
@@ -119,8 +121,20 @@ def open_scan(path: str | Path, settings: AcquisitionSettings | None = None) -> 
     ScanFormatError
         If anything is not as it should be; the message says what, where, and what to do.
     """
-    path = Path(path)
     settings = settings or AcquisitionSettings()
+    return attach_spectra(_opened(Path(path), settings), settings)
+
+
+def open_without_spectra(path: str | Path, settings: AcquisitionSettings | None = None) -> Scan:
+    """Like `open_scan`, but a spectrum image stays closed: only its files are named.
+
+    For who needs no element maps of it: what is declared of the image then need not be known.
+    """
+    settings = settings or AcquisitionSettings()
+    return with_spectra_files(_opened(Path(path), settings), settings)
+
+
+def _opened(path: Path, settings: AcquisitionSettings) -> Scan:
     chosen = recognise(path)
     if "patterns" not in chosen.carries:
         scan = chosen.reader(path, settings, None)
@@ -128,12 +142,12 @@ def open_scan(path: str | Path, settings: AcquisitionSettings | None = None) -> 
         if beside:
             note = f"patterns of the same name lie beside: open {', '.join(found.name for found in beside)} to get both"
             scan = _noted(scan, note)
-        return apply_declared(scan, settings)
-    maps = find_maps(path)
-    companion = recognise(maps[0]).reader(maps[0], settings, None) if maps else None
-    scan = chosen.reader(path, settings, companion)
-    if companion is not None:
-        scan = attach_map(scan, companion, maps[1:])
+    else:
+        maps = find_maps(path)
+        companion = recognise(maps[0]).reader(maps[0], settings, None) if maps else None
+        scan = chosen.reader(path, settings, companion)
+        if companion is not None:
+            scan = attach_map(scan, companion, maps[1:])
     elements = find_elements(path)
     if elements is not None:
         scan = attach_elements(scan, elements)

@@ -13,9 +13,8 @@ from microstructure_assets.acquisition.grids import resolve_grid
 from microstructure_assets.acquisition.hdf5_files import HDF5Patterns, Header, open_hdf5, pattern_dataset
 from microstructure_assets.acquisition.scan import Detector, Scan
 from microstructure_assets.acquisition.settings import AcquisitionSettings
-from microstructure_assets.acquisition.values import positive_or_none
+from microstructure_assets.acquisition.values import micrometres, positive_or_none
 
-_MICROMETRES = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "m": 1e6, "Å": 1e-4}
 _REMEDY = "Save the patterns from HyperSpy or kikuchipy with axes y, x (navigation) and dy, dx (signal)."
 
 
@@ -99,6 +98,4 @@ def _signal(path: Path, count: int, title: str) -> dict[str, Any]:
 
 def _step_um(axis: dict[str, Any]) -> float | None:
     """Step of an axis [µm]; None where its unit is not a length."""
-    scale = _MICROMETRES.get(str(axis.get("units", "")).strip())
-    value = axis.get("scale")
-    return None if scale is None or value is None else positive_or_none(float(value) * scale)
+    return positive_or_none(micrometres(axis.get("scale"), axis.get("units")))

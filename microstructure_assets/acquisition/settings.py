@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from microstructure_assets.acquisition.element_symbols import element_symbols
 from microstructure_assets.acquisition.source_files import source_files
 from microstructure_assets.settings import Settings
 
@@ -45,7 +46,23 @@ class AcquisitionSettings(Settings):
     oxford_patterns: Literal["processed", "unprocessed"] = Field(
         default="processed", description="Which patterns to take from an Oxford h5oina file that holds both"
     )
+    eds_file: str | None = Field(
+        default=None,
+        description="Path of a spectrum image of the same field; relative paths start at the scan's folder; none = "
+        "the one beside the scan",
+    )
+    eds_elements: str | None = Field(
+        default=None, description="Elements to count in the spectrum image, as 'Fe Al O'; none = as it says itself"
+    )
+    eds_resample: bool = Field(
+        default=False, description="Bring counts of another shape, step or offset to the scan's grid, by areas"
+    )
+
+    @field_validator("eds_elements")
+    @classmethod
+    def _known_elements(cls, eds_elements: str | None) -> str | None:
+        return None if eds_elements is None else " ".join(element_symbols(eds_elements))
 
     def source_files(self, source: Path) -> list[Path]:
         """Every file that opening `source` with these settings may take; see `source_files`."""
-        return source_files(source, self.static_background)
+        return source_files(source, self.static_background, self.eds_file)

@@ -22,6 +22,15 @@ NORDIF_FILES = ("Setting.txt", "Background acquisition pattern.bmp")
 ELEMENTS_ENDING = "_eds.npz"
 """Behind the scan's own name: counts of each element, as a twin is written with."""
 
+SPECTRA_ENDING = "_eds"
+"""Behind the scan's own name, before the suffix: a spectrum image of the same field."""
+
+SPECTRA_SUFFIXES = (".hspy", ".hdf5", ".bcf", ".emd", ".rpl", ".spd", ".dm4", ".dm3", ".zspy")
+"""In order of preference (zspy: recognised, and refused)."""
+
+SPECTRA_PARTS = {".rpl": (".raw",), ".spd": (".spc", ".ipr")}
+"""What a spectrum image consists of beside its own file, under the same name."""
+
 
 def own_stem(path: Path) -> str:
     """The name that the companions of a file or folder share."""
@@ -49,12 +58,26 @@ def find_elements(path: Path) -> Path | None:
     return Path(found[0]) if found else None
 
 
+def find_spectra(path: Path) -> list[Path]:
+    """The spectrum images beside a scan, the preferred first."""
+    stem = own_stem(path) + SPECTRA_ENDING
+    found = [Path(entry) for entry in _entries(path.parent, SPECTRA_SUFFIXES, stem, folders=(".zspy",))]
+    return sorted(found, key=lambda entry: (SPECTRA_SUFFIXES.index(entry.suffix.lower()), entry.name))
+
+
+def spectra_files(path: Path) -> list[Path]:
+    """The files of a spectrum image: its own first, then its parts that are there."""
+    suffixes = SPECTRA_PARTS.get(path.suffix.lower(), ())
+    parts = _entries(path.parent, suffixes, path.stem) if suffixes and path.parent.is_dir() else []
+    return [path, *map(Path, sorted(parts))]
+
+
 def declared_file(path: Path, name: str) -> Path:
     """A file that the user declares by name; relative ones start at the scan's folder."""
     return declared_folder(path) / name
 
 
-def source_files(path: Path, static_background: str | None = None) -> list[Path]:
+def source_files(path: Path, static_background: str | None = None, eds_file: str | None = None) -> list[Path]:
     """Every file that opening `path` may take, whether the scan then needs it or not.
 
     Parameters
@@ -63,6 +86,8 @@ def source_files(path: Path, static_background: str | None = None) -> list[Path]
         File or folder of the scan.
     static_background : str, optional
         The declared image (`AcquisitionSettings.static_background`).
+    eds_file : str, optional
+        The declared spectrum image (`AcquisitionSettings.eds_file`).
 
     Returns
     -------
@@ -84,12 +109,19 @@ def source_files(path: Path, static_background: str | None = None) -> list[Path]
     elements = find_elements(path)
     fixed = [path.parent / name for name in NORDIF_FILES] if path.suffix.lower() == ".dat" else []
     declared = [declared_file(path, static_background)] if static_background is not None else []
-    found.update(str(file) for file in (*fixed, *declared, *([elements] if elements else [])) if file.is_file())
+    spectra = find_spectra(path) if eds_file is None else [declared_file(path, eds_file)]
+    beside = [*([elements] if elements else []), *(file for image in spectra for file in spectra_files(image))]
+    found.update(str(file) for file in (*fixed, *declared, *beside) if file.is_file())
     return [Path(file) for file in sorted(found)]
 
 
-def _entries(folder: Path, suffixes: tuple[str, ...], stem: str | None = None) -> list[str]:
-    """Files of a folder by their suffix and stem, whatever their case; texts only, since a folder may hold 131,670."""
+def _entries(
+    folder: Path, suffixes: tuple[str, ...], stem: str | None = None, folders: tuple[str, ...] = ()
+) -> list[str]:
+    """Files of a folder by their suffix and stem, whatever their case; texts only, since a folder may hold 131,670.
+
+    What ends as one of `folders` may be a folder itself.
+    """
     found = []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -97,6 +129,6 @@ def _entries(folder: Path, suffixes: tuple[str, ...], stem: str | None = None) -
                 continue
             if stem is not None and os.path.splitext(entry.name)[0].casefold() != stem.casefold():
                 continue
-            if entry.is_file():
+            if entry.is_file() or (folders and entry.name.lower().endswith(folders)):
                 found.append(entry.path)
     return found

@@ -9,6 +9,7 @@ from pathlib import Path
 from microstructure_assets.acquisition.errors import ScanFormatError
 
 LARGEST_COUNT = 2**31 - 1  # the vendors' formats hold cell and pixel counts in 32 bits
+_MICROMETRES = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "m": 1e6, "Å": 1e-4}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 _DECIMAL = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]{1,4})?")
 
@@ -57,6 +58,18 @@ def require_step_um(file: Path, field: str, value: float, cells: int) -> float |
 def positive_or_none(value: float | None) -> float | None:
     """Vendors write 0 or NaN for what they do not know."""
     return None if value is None or not math.isfinite(value) or value <= 0 else float(value)
+
+
+def micrometres(value: object, units: object) -> float | None:
+    """A length in µm; None where it is no finite number or its unit is no length."""
+    scale = _MICROMETRES.get(str(units).strip())
+    if scale is None or isinstance(value, bool | str | bytes):
+        return None
+    try:
+        length = float(value) * scale  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return length if math.isfinite(length) else None
 
 
 def _whole(value: object) -> int | None:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 def fill_orientations(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     """Whose indexing it is follows from the settings and from what the scan says of itself."""
-    from microstructure_assets.acquisition.formats import open_scan
+    from microstructure_assets.acquisition.formats import open_without_spectra
     from microstructure_assets.acquisition.raw_files import require_same
     from microstructure_assets.indexing.route import indexing_route
 
-    scan = open_scan(Path(view.scan.source), view.settings("acquisition"))
+    scan = open_without_spectra(Path(view.scan.source), view.settings("acquisition"))
     states = states_of_manifest(view, scan)
     shape = view.patterns.pattern_shape if view.has("preprocessed_patterns") else None
     route = indexing_route(scan, view.settings("indexing"), shape)

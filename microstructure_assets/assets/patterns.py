@@ -98,12 +98,12 @@ def _known_hashes(
 
 def fill_patterns(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     """One pass over the raw patterns: correct, encode, measure quality."""
-    from microstructure_assets.acquisition.formats import open_scan
+    from microstructure_assets.acquisition.formats import open_without_spectra
     from microstructure_assets.acquisition.raw_files import require_same
     from microstructure_assets.methods.background import BackgroundCorrection
 
     acquisition = view.settings("acquisition")
-    scan = open_scan(Path(view.scan.source), acquisition)
+    scan = open_without_spectra(Path(view.scan.source), acquisition)
     if scan.patterns is None:
         raise NoPatterns(
             f"{view.scan.source}: holds maps but no patterns; the pattern lane needs the patterns of the scan"

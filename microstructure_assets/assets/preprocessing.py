@@ -69,10 +69,10 @@ class OpenedScan:
 @lru_cache(maxsize=2)
 def _opened(source: Path, settings: AcquisitionSettings, states_hash: str) -> Scan:
     """The scan in another process; one that works on many bands opens it once."""
-    from microstructure_assets.acquisition.formats import open_scan
+    from microstructure_assets.acquisition.formats import open_without_spectra
     from microstructure_assets.acquisition.raw_files import CHANGED, RawFilesChanged, file_states
 
-    scan = open_scan(source, settings)
+    scan = open_without_spectra(source, settings)
     if hash_json(file_states(scan.files)) != states_hash:
         raise RawFilesChanged(f"{source}: a worker found files of other names, sizes or times there; {CHANGED}")
     return scan

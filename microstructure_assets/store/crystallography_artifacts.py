@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from microstructure_assets.store.scan_artifacts import READING
+from microstructure_assets.store.scan_artifacts import COUNTING, READING
 from microstructure_assets.store.specs import KERNELS, READERS, YX, ArtifactSpec, Table, Variable
 
 
@@ -140,8 +140,8 @@ CHEMISTRY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         after=("scan_manifest",),
         needs=("element_maps",),
         raw_files=True,
-        settings=(*READING, "chemistry"),
-        libraries=READERS,
+        settings=(*READING, *COUNTING, "chemistry"),
+        libraries=(*READERS, "exspy"),
         variables=(
             Variable("counts", ("element", "y", "x"), "counts", "of each line, in the order and unit of the table"),
             Variable("rgb", ("y", "x", "channel"), "1", "three elements as red, green, blue; no shares"),

@@ -14,12 +14,15 @@ READING = tuple(
         "step_x_um",
         "step_y_um",
         "static_background",
+        "eds_file",  # not read for patterns, but one of the raw files
         "pattern_height_px",
         "pattern_width_px",
         "scan_group",
         "oxford_patterns",
     )
 )
+# What decides the counts of a spectrum image beside that; a line is chosen below the beam energy.
+COUNTING = tuple(f"acquisition.{name}" for name in ("eds_elements", "eds_resample", "beam_energy_kev"))
 
 SCAN_ARTIFACTS: tuple[ArtifactSpec, ...] = (
     ArtifactSpec(
@@ -29,7 +32,7 @@ SCAN_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="What the scan is: files with hashes, format, grid, step, detector, phases and calibration.",
         settings=("acquisition",),
         code_version="2",
-        libraries=READERS,
+        libraries=(*READERS, "exspy"),
         tables=(Table("files", ("path", "bytes", "sha256"), "Every raw file of the scan"),),
     ),
     ArtifactSpec(

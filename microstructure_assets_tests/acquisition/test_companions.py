@@ -120,7 +120,7 @@ def test_declared_facts_win_and_are_listed(tmp_path: Path) -> None:
     assert scan.static_background is not None
     assert scan.static_background.mean() == 4
     assert tmp_path / "dark.tif" in scan.files
-    assert set(scan.declared) == set(settings.model_dump(exclude_none=True)) - {"oxford_patterns"}
+    assert set(scan.declared) == set(settings.model_dump(exclude_none=True)) - {"oxford_patterns", "eds_resample"}
 
 
 def test_half_a_pattern_centre_is_refused(tmp_path: Path) -> None:

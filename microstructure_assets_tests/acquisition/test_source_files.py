@@ -21,6 +21,7 @@ from microstructure_assets_tests.acquisition.conftest import (
     write_kikuchipy_h5,
     write_up,
 )
+from microstructure_assets_tests.acquisition.spectrum_images import random_spectra, write_spectra
 
 
 def nordif(folder: Path) -> Path:
@@ -73,6 +74,26 @@ def element_counts_of_a_folder(folder: Path) -> Path:
     return images(folder)
 
 
+def spectra(folder: Path) -> Path:
+    write_spectra(folder / "Scan_EDS.hspy", random_spectra(3, 4), elements=("Fe",))
+    write_up(folder / "scan.up1", random_patterns(3, 4), version=3)
+    return folder / "scan.up1"
+
+
+def spectra_of_two_files(folder: Path) -> Path:
+    signal = write_spectra(folder / "other.hspy", random_spectra(3, 4))
+    signal.save(folder / "scan_EDS.rpl")
+    write_up(folder / "scan.up1", random_patterns(3, 4), version=3)
+    return folder / "scan.up1"
+
+
+def declared_spectra(folder: Path) -> Path:
+    (folder / "elsewhere").mkdir()
+    write_spectra(folder / "elsewhere" / "map.hspy", random_spectra(3, 4), elements=("Fe",))
+    write_up(folder / "scan.up1", random_patterns(3, 4), version=3)
+    return folder / "scan.up1"
+
+
 @pytest.mark.parametrize(
     ("make", "side"),
     [
@@ -85,11 +106,19 @@ def element_counts_of_a_folder(folder: Path) -> Path:
         (declared_background, "elsewhere/image.tif"),
         (element_counts, "scan_eds.npz"),
         (element_counts_of_a_folder, "tiffs_eds.npz"),
+        (spectra, "Scan_EDS.hspy"),
+        (spectra_of_two_files, "scan_EDS.rpl"),
+        (spectra_of_two_files, "scan_EDS.raw"),
+        (declared_spectra, "elsewhere/map.hspy"),
     ],
 )
 def test_what_readers_take_is_watched(tmp_path: Path, make: Callable[[Path], Path], side: str) -> None:
     source = make(tmp_path)
-    settings = AcquisitionSettings(static_background=side if make is declared_background else None)
+    settings = AcquisitionSettings(
+        static_background=side if make is declared_background else None,
+        eds_file=side if make is declared_spectra else None,
+        eds_elements="Fe",
+    )
     taken = {file.resolve() for file in open_scan(source, settings).files}
     assert (tmp_path / side).resolve() in taken
     assert taken <= {file.resolve() for file in settings.source_files(source)}

@@ -12,6 +12,7 @@ from microstructure_assets.store.contract import ARTIFACTS, needs
 from microstructure_assets.store.home import Home
 from microstructure_assets_tests.acquisition.conftest import CTF
 from microstructure_assets_tests.acquisition.hexagonal_maps import STEP_UM, write_hexagonal
+from microstructure_assets_tests.acquisition.spectrum_images import write_spectra
 from microstructure_assets_tests.e2e.test_nickel import command
 
 ROWS, COLUMNS = 12, 20
@@ -80,6 +81,34 @@ def test_another_threshold_makes_the_grains_again_and_not_the_orientations(home:
     assert "2 grains" in changed.stdout
     why = command(home, "status", "map", "--why").stdout
     assert "setting `crystallography.grain_threshold_deg` 2.0 → 35.0" in why
+
+
+def test_a_spectrum_image_beside_a_map_gives_element_maps(home: Home, tmp_path: Path) -> None:
+    """Iron at the left and aluminium at the right, in channels of 0.05 keV."""
+    write_map(tmp_path / "map.ctf")
+    counts = np.zeros((ROWS, COLUMNS, 200), np.uint16)
+    counts[:, :8, 128] = 1 + np.arange(ROWS)[:, None]  # 6.40 keV
+    counts[:, 8:, 30] = 7  # 1.50 keV
+    write_spectra(tmp_path / "map_EDS.hspy", counts)
+    refused = command(home, "characterize", str(tmp_path / "map.ctf"))
+    assert refused.returncode != 0
+    assert "acquisition.eds_elements" in refused.stderr
+    asked = ("--set", "acquisition.eds_elements=Fe Al O")
+    done = command(home, "characterize", str(tmp_path / "map.ctf"), *asked)
+    assert done.returncode == 0, done.stderr
+    maps = xarray.open_zarr(command(home, "path", "map", "element_maps").stdout.strip())
+    np.testing.assert_array_equal(maps["counts"].values, [counts[..., 128], counts[..., 30], 0 * counts[..., 0]])
+    assert maps["counts"].attrs["units"] == "counts"
+    assert (maps["rgb"].values[:, 8:, 1] == 255).all()
+    with connect(home.root) as connection:
+        rows = connection.sql("SELECT line, element, unit FROM elements ORDER BY line").fetchall()
+    assert rows == [("Al_Ka", "Al", "counts"), ("Fe_Ka", "Fe", "counts"), ("O_Ka", "O", "counts")]
+    before = command(home, "path", "map", "orientation_map").stdout
+    again = command(home, "characterize", str(tmp_path / "map.ctf"), "--set", "acquisition.eds_elements=Fe")
+    assert again.returncode == 0, again.stderr
+    assert command(home, "path", "map", "orientation_map").stdout == before
+    maps = xarray.open_zarr(command(home, "path", "map", "element_maps").stdout.strip())
+    np.testing.assert_array_equal(maps["counts"].values, [counts[..., 128]])
 
 
 def test_a_hexagonal_map_has_its_own_neighbours_areas_and_picture(home: Home, tmp_path: Path) -> None:
