@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.accuracy import association, best_tiling, boundaries, indexing, length_scale, regions, routes, weights
+from benchmarks.accuracy import (
+    association,
+    best_tiling,
+    boundaries,
+    indexing,
+    length_scale,
+    regions,
+    routes,
+    sample,
+    weights,
+)
 from benchmarks.accuracy.results import Case, Row
 
 
@@ -43,6 +53,7 @@ EXPERIMENTS = {
         Experiment("weights", weights.weight_parameters, weights.measure_weights),
         Experiment("anomalies", weights.anomaly_parameters, weights.measure_anomalies),
         Experiment("indexing", indexing.parameters, indexing.measure),
+        Experiment("sample", sample.parameters, sample.measure),
         Experiment("association", association.parameters, association.measure),
         Experiment("length_scale", length_scale.parameters, length_scale.measure),
         Experiment("best_tiling", best_tiling.parameters, best_tiling.measure),

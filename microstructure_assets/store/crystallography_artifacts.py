@@ -15,7 +15,7 @@ CALIBRATION = tuple(
     f"acquisition.{name}"
     for name in ("beam_energy_kev", "sample_tilt_deg", *(f"pattern_centre_{axis}" for axis in "xyz"))
 )
-INDEXING = tuple(sorted({*READERS, "diffpy.structure", "kikuchipy", "pyebsdindex", "scipy"}))
+INDEXING = tuple(sorted({*READERS, "dask", "diffpy.structure", "kikuchipy", "pyebsdindex", "scipy"}))
 
 #: Columns of `grain_statistics` whose names do not depend on settings.
 GRAIN_COLUMNS = (
