@@ -195,6 +195,16 @@ TABLES: dict[str, Table] = {
             Column("gain_mapped", "gain, majority", 2),
         ),
     ),
+    "coupling": Table(
+        "coupling",
+        "Chemistry that shows in patterns: share of the twins in which a latent goes with the counts",
+        (("kind", "what shows"), ("nu", "ν"), ("chemistry", "chemistry")),
+        (
+            Column("grains_compared", "grains", 0),
+            Column("real", "found *real*", 2),
+            Column("partial", "largest partial correlation", 2),
+        ),
+    ),
     "association": Table(
         "association",
         "Latents and maps: rates over 200 scans",
