@@ -17,7 +17,7 @@ from microstructure_assets.methods.noise import noise_variance
 from microstructure_assets.networks.autoencoding import train_autoencoder
 from microstructure_assets.networks.settings import AutoencoderSettings
 
-SHAPE, SMALL, SIDE_PX, DIAMETER = (90, 130), (30, 30), 60, 14.0
+SHAPE, SMALL, SIDE_PX, DIAMETER = (90, 130), (16, 16), 60, 14.0
 #: The paper's number of latents.
 PAPER_LATENTS = 512
 
@@ -76,7 +76,7 @@ def check(data: Arrays, results: Mapping[str, Arrays]) -> dict[str, Equality]:
         figures |= {
             f"epochs, {form}": Equality(float(found["epochs"])),
             f"an epoch [s], {form}": Equality(float(found["seconds"] / found["epochs"])),
-            f"active latents, {form}": Equality(float(found["active"]), least=1),
+            f"active latents, {form}": Equality(float(found["active"]), least=1, is_goal=True),
             f"held-out mean square error, {form}": Equality(float(found["error"])),
             f"the same of as many principal components, {form}": Equality(components),
             f"variance of what is held out, {form}": Equality(component_error(learned, held, 0)),
@@ -96,5 +96,6 @@ BENCHMARKS = (
         ours={"suggested latents": suggested, "512 latents": paper},
         peers={},
         check=check,
+        warm=False,
     ),
 )
