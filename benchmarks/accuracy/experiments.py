@@ -6,7 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.accuracy import association, best_tiling, boundaries, indexing, length_scale, regions, routes, weights
+from benchmarks.accuracy import (
+    association,
+    best_tiling,
+    boundaries,
+    coupling,
+    indexing,
+    length_scale,
+    regions,
+    routes,
+    sample,
+    weights,
+)
 from benchmarks.accuracy.results import Case, Row
 
 
@@ -43,7 +54,9 @@ EXPERIMENTS = {
         Experiment("weights", weights.weight_parameters, weights.measure_weights),
         Experiment("anomalies", weights.anomaly_parameters, weights.measure_anomalies),
         Experiment("indexing", indexing.parameters, indexing.measure),
+        Experiment("sample", sample.parameters, sample.measure),
         Experiment("association", association.parameters, association.measure),
+        Experiment("coupling", coupling.parameters, coupling.measure),
         Experiment("length_scale", length_scale.parameters, length_scale.measure),
         Experiment("best_tiling", best_tiling.parameters, best_tiling.measure),
         Experiment("routes", routes.parameters, routes.measure),

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.twins import PURE, STEP_UM, twin_settings
 from microstructure_assets.acquisition.scan import Phase
+from microstructure_assets.indexing.dictionary import DictionaryIndexer
 from microstructure_assets.indexing.geometry import PatternGeometry
 from microstructure_assets.indexing.hough import HoughIndexer
 from microstructure_assets.indexing.phases import indexed_phases
+from microstructure_assets.indexing.points import IndexedPoints, indexed
+from microstructure_assets.indexing.refinement import Refiner
 from microstructure_assets.indexing.settings import IndexingSettings
 from microstructure_assets.methods.background import BackgroundCorrection
 from microstructure_assets.methods.crystallography.geometry import MapGeometry
@@ -44,53 +47,65 @@ def parameters(quick: bool) -> list[dict[str, Any]]:
 
 
 def measure(given: dict[str, Any], seed: int) -> list[Row]:
-    """What Hough indexing of the corrected patterns finds, and what the true orientations would have given."""
+    """What indexing of the corrected patterns finds in each form, and what the true orientations would have given."""
     twin = simulate(twin_settings((SHAPE[0], SHAPE[1]), given["diameter"], given["nu"], seed, **TWINS[given["twin"]]))
+    bands, patterns = indexer_of(twin), _patterns(twin)
+    masters = {number: master.signal for number, master in enumerate(twin.masters, 1)}
+    energy = twin.settings.beam_energy_kev
+    refine = Refiner(masters, bands.geometry, energy, IndexingSettings().refinement_reach_deg).refined
+    by_bands = bands.index(patterns)
+    compared = indexed([patterns], DictionaryIndexer(masters, bands.geometry, energy))
+    forms = {
+        "bands": by_bands,
+        "bands, refined": refine(patterns, by_bands),
+        "dictionary, refined": refine(patterns, compared),
+    }
+    return [{"form": name, **_compared(found, twin)} for name, found in forms.items()]
+
+
+def _compared(found: IndexedPoints, twin: Twin) -> Row:
+    """Errors of what was found, and what follows from it beside what follows from the truth."""
     truth = twin.truth
-    names = twin.settings.phases
-    phases = tuple(_phase(name) for name in names)
-    found = _indexer(twin, phases).index(_patterns(twin))
     true_phase = truth.phase + 1
     phase, quaternion = found.phase_id.reshape(SHAPE), found.quaternion.reshape(*SHAPE, 4)
-    pure, indexed = truth.own_fraction >= PURE, phase > 0
+    pure, indexed_points = truth.own_fraction >= PURE, phase > 0
     right = pure & (phase == true_phase)
     error = _misorientation_deg(quaternion[right], truth.orientation[right])
-    symmetries = PhaseSymmetries.of(["m-3m"] * len(phases))
-    own_kam, true_kam = (
-        _kam(turns, which, symmetries) for turns, which in ((quaternion, phase), (truth.orientation, true_phase))
+    symmetries = PhaseSymmetries.of(["m-3m"] * len(twin.settings.phases))
+    both = ((quaternion, phase), (truth.orientation, true_phase))
+    own_kam, true_kam = (_kam(turns, which, symmetries) for turns, which in both)
+    own, true = (_grains(turns, which, symmetries) for turns, which in both)
+    known = pure & np.isfinite(own_kam) & np.isfinite(true_kam)
+    return {
+        "indexed": float(indexed_points[pure].mean()),
+        "right_phase": float(right.sum() / max(1, (pure & indexed_points).sum())),
+        "error": float(np.median(error)),
+        "error_high": float(np.percentile(error, 95)),
+        "wrong": float(np.mean(error > WRONG_DEG)),
+        "kam": float(np.mean(own_kam[known])),
+        "kam_true": float(np.mean(true_kam[known])),
+        "grains": len(own),
+        "grains_true": len(true),
+        "number_ratio": float(own.mean() / true.mean()),
+        "area_ratio": float(np.average(own, weights=own**2) / np.average(true, weights=true**2)),
+    }
+
+
+def phases_of(twin: Twin) -> tuple[Phase, ...]:
+    """The twin's phases as a scan would name them."""
+    crystals = [(name, CRYSTAL_STRUCTURES[name]) for name in twin.settings.phases]
+    return tuple(
+        Phase(name, "m-3m", crystal.space_group, (crystal.lattice_angstrom,) * 3, (90.0, 90.0, 90.0))
+        for name, crystal in crystals
     )
-    both = pure & np.isfinite(own_kam) & np.isfinite(true_kam)
-    own, true = (
-        _grains(turns, which, symmetries) for turns, which in ((quaternion, phase), (truth.orientation, true_phase))
-    )
-    return [
-        {
-            "indexed": float(indexed[pure].mean()),
-            "right_phase": float(right.sum() / max(1, (pure & indexed).sum())),
-            "error": float(np.median(error)),
-            "error_high": float(np.percentile(error, 95)),
-            "wrong": float(np.mean(error > WRONG_DEG)),
-            "kam": float(np.mean(own_kam[both])),
-            "kam_true": float(np.mean(true_kam[both])),
-            "grains": len(own),
-            "grains_true": len(true),
-            "number_ratio": float(own.mean() / true.mean()),
-            "area_ratio": float(np.average(own, weights=own**2) / np.average(true, weights=true**2)),
-        }
-    ]
 
 
-def _phase(name: str) -> Phase:
-    crystal = CRYSTAL_STRUCTURES[name]
-    side = crystal.lattice_angstrom
-    return Phase(name, "m-3m", crystal.space_group, (side, side, side), (90.0, 90.0, 90.0))
-
-
-def _indexer(twin: Twin, phases: tuple[Phase, ...]) -> HoughIndexer:
+def indexer_of(twin: Twin) -> HoughIndexer:
+    """An indexer with default settings that knows the twin's phases and true geometry."""
     own, settings = twin.settings, IndexingSettings()
     centre = (own.pattern_centre_x, own.pattern_centre_y, own.pattern_centre_z)
     geometry = PatternGeometry(own.detector_height_px, own.detector_width_px, centre, own.sample_tilt_deg)
-    return HoughIndexer.of(indexed_phases(phases, settings), geometry, settings)
+    return HoughIndexer.of(indexed_phases(phases_of(twin), settings), geometry, settings)
 
 
 def _patterns(twin: Twin) -> NDArray[np.float32]:

@@ -164,7 +164,7 @@ TABLES: dict[str, Table] = {
     "indexing": Table(
         "indexing",
         "Orientations from patterns, and what follows",
-        (("twin", "twin"), ("nu", "ν")),
+        (("twin", "twin"), ("nu", "ν"), ("form", "form")),
         (
             Column("indexed", "indexed", 3),
             Column("right_phase", "right phase", 3),
@@ -177,6 +177,32 @@ TABLES: dict[str, Table] = {
             Column("grains_true", "of the truth", 0),
             Column("number_ratio", "number mean over true", 3, lambda row: (0.98, 1.02)),
             Column("area_ratio", "area mean over true", 3, lambda row: (0.98, 1.02)),
+        ),
+    ),
+    "sample": Table(
+        "sample",
+        "A partially reduced ore: Rand indices of regions, and gains over the published options in the same region",
+        (("cube_on_cube", "wüstite as the magnetite"), ("region", "region"), ("form", "form")),
+        (
+            Column("phase", "phases", 2),
+            Column("grain", "grains", 2),
+            Column("mapped", "phases of the majority", 2),
+            Column("right", "points of the right phase", 2),
+            Column("found", "found", 0),
+            Column("true", "true grains", 0),
+            Column("gain_phase", "gain, phases", 2),
+            Column("gain_grain", "gain, grains", 2),
+            Column("gain_mapped", "gain, majority", 2),
+        ),
+    ),
+    "coupling": Table(
+        "coupling",
+        "Chemistry that shows in patterns: share of the twins in which a latent goes with the counts",
+        (("kind", "what shows"), ("nu", "ν"), ("chemistry", "chemistry")),
+        (
+            Column("grains_compared", "grains", 0),
+            Column("real", "found *real*", 2),
+            Column("partial", "largest partial correlation", 2),
         ),
     ),
     "association": Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.speed import (
+    autoencoder,
     background,
     characterize,
     components,
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         curve_large,
         characterize,
         crystallography,
+        autoencoder,
     )
     for benchmark in module.BENCHMARKS
 }

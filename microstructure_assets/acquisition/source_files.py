@@ -106,13 +106,17 @@ def source_files(path: Path, static_background: str | None = None, eds_file: str
     found = set(_entries(path.parent, ("",), own_stem(path)))
     if path.is_dir():
         found.update(_entries(path, ("",)))
-    elements = find_elements(path)
     fixed = [path.parent / name for name in NORDIF_FILES] if path.suffix.lower() == ".dat" else []
     declared = [declared_file(path, static_background)] if static_background is not None else []
-    spectra = find_spectra(path) if eds_file is None else [declared_file(path, eds_file)]
-    beside = [*([elements] if elements else []), *(file for image in spectra for file in spectra_files(image))]
-    found.update(str(file) for file in (*fixed, *declared, *beside) if file.is_file())
+    found.update(str(file) for file in (*fixed, *declared, *element_files(path, eds_file)) if file.is_file())
     return [Path(file) for file in sorted(found)]
+
+
+def element_files(path: Path, eds_file: str | None = None) -> list[Path]:
+    """Files beside a scan, or declared, that bring element maps and nothing else: no pattern depends on them."""
+    elements = find_elements(path)
+    spectra = find_spectra(path) if eds_file is None else [declared_file(path, eds_file)]
+    return [*([elements] if elements else []), *(file for image in spectra for file in spectra_files(image))]
 
 
 def _entries(

@@ -17,6 +17,8 @@ from microstructure_assets.store.draft import Draft
 
 if TYPE_CHECKING:
     from microstructure_assets.acquisition.scan import IndexingMaps, Scan
+    from microstructure_assets.indexing.dictionary import DictionaryIndexer
+    from microstructure_assets.indexing.hough import HoughIndexer
     from microstructure_assets.indexing.route import IndexingRoute
 
 
@@ -36,7 +38,7 @@ def fill_orientations(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         assert scan.indexing is not None
         maps = scan.indexing.read()
         facts["confidence_name"] = scan.indexing.confidence_name
-    elif route.source == "hough":
+    elif route.indexer is not None:
         maps, extra, more = _indexed_here(view, route, scan)
         facts |= more
     else:
@@ -73,32 +75,51 @@ def fill_orientations(view: ScanView, drafts: Mapping[str, Draft]) -> None:
 def _indexed_here(
     view: ScanView, route: IndexingRoute, scan: Scan
 ) -> tuple[IndexingMaps, dict[str, np.ndarray], dict[str, Any]]:
-    """Maps, the fit of the bands, and what the check of the pattern centre found."""
-    from microstructure_assets.indexing.hough import CONFIDENCE_NAME, hough_indexing
-    from microstructure_assets.indexing.pattern_centre import PatternCentreNotFound, check_pattern_centre, of_a_tenth
+    """Maps, the fit of bands or simulated patterns, and what the check of the pattern centre found."""
+    from microstructure_assets.indexing import dictionary, hough
+    from microstructure_assets.indexing.master_files import declared_masters
+    from microstructure_assets.indexing.points import indexed
     from microstructure_assets.indexing.refinement import Refiner
 
-    assert route.indexer is not None
-    settings, indexer, patterns = view.settings("indexing"), route.indexer, view.patterns
-    facts: dict[str, Any] = {"confidence_name": CONFIDENCE_NAME}
-    if settings.pattern_centre != "declared":
-        own = of_a_tenth(settings, int(np.prod(view.grid_shape)))
-        try:
-            check = check_pattern_centre(lambda points: points_of(patterns, points), view.grid_shape, indexer, own)
-        except PatternCentreNotFound as error:
-            facts["pattern_centre"] = str(error)
-        else:
-            indexer = indexer.with_centre(check.to_use(settings.pattern_centre))
-            facts |= {name: value for name, value in check.facts().items() if np.isfinite(value)}
-    geometry = indexer.geometry.averaged(indexer.averaged)
-    refiner = Refiner.of(indexer.phases, geometry, scan.beam_energy_kev, settings, declared_folder(scan.path))
-    found = hough_indexing(_told(view), indexer, None if refiner is None else refiner.refined)
-    extra = {"fit_deg": found.fit_deg.reshape(view.grid_shape)}
-    facts["fit_median_deg"] = _median(found.fit_deg)
-    if refiner is not None:
+    settings, energy = view.settings("indexing"), scan.beam_energy_kev
+    bands, facts = _with_centre(view, route)
+    masters = declared_masters(bands.phases, energy, settings, declared_folder(scan.path))
+    chosen: HoughIndexer | DictionaryIndexer = bands
+    facts["confidence_name"] = hough.CONFIDENCE_NAME
+    if route.source == "dictionary":
+        chosen = dictionary.DictionaryIndexer.of(bands.phases, masters, bands.geometry, energy, settings)
+        facts["confidence_name"] = dictionary.CONFIDENCE_NAME
+    refine = None
+    if masters:
+        assert energy is not None, "without it no master pattern is read"
+        own = chosen.geometry.averaged(chosen.averaged)
+        refine = Refiner(masters, own, energy, settings.refinement_reach_deg).refined
+    found = indexed(_told(view), chosen, refine)
+    extra = {}
+    if route.source == "hough":
+        extra["fit_deg"] = found.fit_deg.reshape(view.grid_shape)
+        facts["fit_median_deg"] = _median(found.fit_deg)
+    if masters:
         extra["similarity"] = found.similarity.reshape(view.grid_shape)
         facts["similarity_median"] = _median(found.similarity)
     return found.maps(view.grid_shape), extra, facts
+
+
+def _with_centre(view: ScanView, route: IndexingRoute) -> tuple[HoughIndexer, dict[str, Any]]:
+    """The indexer with the pattern centre to use, and what the check of the centre found."""
+    from microstructure_assets.indexing.pattern_centre import PatternCentreNotFound, check_pattern_centre, of_a_tenth
+
+    assert route.indexer is not None
+    settings, indexer, patterns = view.settings("indexing"), route.indexer, view.patterns
+    if settings.pattern_centre == "declared":
+        return indexer, {}
+    own = of_a_tenth(settings, int(np.prod(view.grid_shape)))
+    try:
+        check = check_pattern_centre(lambda points: points_of(patterns, points), view.grid_shape, indexer, own)
+    except PatternCentreNotFound as error:
+        return indexer, {"pattern_centre": str(error)}
+    facts = {name: value for name, value in check.facts().items() if np.isfinite(value)}
+    return indexer.with_centre(check.to_use(settings.pattern_centre)), dict(facts)
 
 
 def _median(values: np.ndarray) -> float | None:

@@ -47,6 +47,7 @@ def fill_scan_manifest(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         hash_files,
         require_same,
     )
+    from microstructure_assets.acquisition.source_files import element_files
 
     draft, source, settings = drafts["scan_manifest"], Path(view.scan.source), view.settings("acquisition")
     scan = open_scan(source, settings)
@@ -61,6 +62,7 @@ def fill_scan_manifest(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         files = hash_files(scan.files, root)
         require_same(states, scan.files)
     draft.table("files", files)
+    others = [os.path.relpath(file, root) for file in element_files(source, settings.eds_file)]
     summary = scan.summary()
     draft.document(
         {
@@ -69,6 +71,7 @@ def fill_scan_manifest(view: ScanView, drafts: Mapping[str, Draft]) -> None:
                 "count": len(files["path"]),
                 "bytes": int(files["bytes"].sum()),
                 "hash": hash_columns("files", files),
+                "hash_but_element_files": hash_columns("files", _but(files, others)),
             },
         }
     )
@@ -81,6 +84,12 @@ def fill_scan_manifest(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         }
     )
     draft.notes[STATE] = hash_json(states)
+
+
+def _but(files: Mapping[str, np.ndarray], others: Sequence[str]) -> dict[str, np.ndarray]:
+    """The rows of the other files."""
+    kept = ~np.isin(files["path"].astype(str), others)
+    return {name: values[kept] for name, values in files.items()}
 
 
 def _known_hashes(

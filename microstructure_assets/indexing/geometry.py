@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from microstructure_assets.acquisition.scan import Scan
 from microstructure_assets.errors import InputError
@@ -95,6 +96,18 @@ class PatternGeometry:
     def with_centre(self, centre: Centre) -> PatternGeometry:
         """The same with another pattern centre."""
         return replace(self, pattern_centre=centre)
+
+    def detector(self) -> Any:
+        """The same as kikuchipy has it (`EBSDDetector`)."""
+        from kikuchipy.detectors import EBSDDetector
+
+        return EBSDDetector(
+            shape=(self.height_px, self.width_px),
+            pc=self.pattern_centre,
+            sample_tilt=self.sample_tilt_deg,
+            tilt=self.detector_tilt_deg,
+            convention="bruker",
+        )
 
     def _window(self, top: int, left: int, height_px: int, width_px: int) -> PatternGeometry:
         x, y, z = self.pattern_centre

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from microstructure_assets.errors import InputError
 from microstructure_assets.indexing.centre_fit import fitted_centre
 from microstructure_assets.indexing.geometry import Centre
-from microstructure_assets.indexing.hough import HoughIndexer, IndexedPoints
+from microstructure_assets.indexing.hough import HoughIndexer
+from microstructure_assets.indexing.points import IndexedPoints
 from microstructure_assets.indexing.settings import IndexingSettings
 
 #: Patterns looked at for each that a fit takes.

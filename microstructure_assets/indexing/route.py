@@ -18,11 +18,12 @@ class IndexingRoute:
 
     Attributes
     ----------
-    source : {"vendor", "hough", "none"}
+    source : {"vendor", "hough", "dictionary", "none"}
     reason : str
         For people: whose indexing it is, or why there is none and what to declare.
     indexer : HoughIndexer or None
-        For raw or cropped patterns as `indexing_route` was told; only where the source is "hough".
+        For raw or cropped patterns as `indexing_route` was told, where they are indexed here. By dictionary too, since
+        the pattern centre is checked with it.
     """
 
     source: str
@@ -45,10 +46,11 @@ def indexing_route(
     Raises
     ------
     InputError
-        If `settings.method` is "hough" and calibration or phases do not allow it; "auto" then gives none, with the
-        same words as its reason.
+        If `settings.method` is "hough" or "dictionary" and calibration or phases do not allow it; "auto" then gives
+        none, with the same words as its reason.
     """
-    if scan.indexing is not None and settings.method != "hough":
+    asked_here = settings.method in ("hough", "dictionary")
+    if scan.indexing is not None and not asked_here:
         return IndexingRoute("vendor", f"the vendor's ({scan.indexing.file.name})")
     if settings.method == "vendor":
         return IndexingRoute("none", "the scan brings no indexing, and indexing.method is vendor")
@@ -58,8 +60,10 @@ def indexing_route(
             geometry = geometry.cropped(*pattern_shape)
         indexer = HoughIndexer.of(indexed_phases(scan.phases, settings), geometry, settings)
     except InputError as error:
-        if settings.method == "hough":
+        if asked_here:
             raise
         return IndexingRoute("none", f"the scan brings no indexing, and its patterns cannot be indexed: {error}")
     names = ", ".join(f"{phase.name} ({phase.space_group})" for phase in indexer.phases)
+    if settings.method == "dictionary":
+        return IndexingRoute("dictionary", f"dictionary indexing of its patterns (kikuchipy), phases {names}", indexer)
     return IndexingRoute("hough", f"Hough indexing of its patterns (PyEBSDIndex), phases {names}", indexer)

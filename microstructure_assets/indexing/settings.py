@@ -14,10 +14,11 @@ Family = tuple[int, int, int]
 class IndexingSettings(Settings):
     """Where orientations and phases come from, and how patterns are indexed where no vendor did it."""
 
-    method: Literal["auto", "vendor", "hough"] = Field(
+    method: Literal["auto", "vendor", "hough", "dictionary"] = Field(
         "auto",
-        description="vendor: the vendor's indexing or none; hough: index the patterns here; auto: the vendor's where "
-        "it exists, else here where calibration and phases are known",
+        description="vendor: the vendor's indexing or none; hough: index the patterns here by their bands; dictionary: "
+        "by comparison with simulated patterns, which needs master_patterns of all phases; auto: the vendor's where it "
+        "exists, else hough where calibration and phases are known",
     )
     band_count: int = Field(12, ge=5, le=20, description="Bands looked for in each pattern")
     rho_fraction: float = Field(
@@ -74,11 +75,25 @@ class IndexingSettings(Settings):
 
     master_patterns: str = Field(
         "",
-        description="Files of simulated master patterns by phase, against which orientations are refined: NAME: FILE "
-        "between semicolons; relative names start at the scan's folder",
+        description="Files of simulated master patterns by phase, against which orientations are refined and of which "
+        "dictionaries are made: NAME: FILE between semicolons; relative names start at the scan's folder",
     )
     refinement_reach_deg: float = Field(
         3.0, gt=0, le=20, description="How far refinement may move each of the three angles [degrees]"
+    )
+
+    dictionary_step_deg: float = Field(
+        3.0, ge=0.5, le=10, description="Distance of neighbouring orientations in a dictionary [degrees]"
+    )
+    dictionary_pixels: int = Field(
+        3_600, ge=400, description="Pixels above which patterns are averaged before they are compared with a dictionary"
+    )
+    minimum_similarity: float = Field(
+        0.12,
+        ge=0,
+        le=1,
+        description="Normalized cross-correlation with a pattern of the dictionary from which on a point is indexed; "
+        "60x60 pixels of noise reach 0.09",
     )
 
     @field_validator("space_groups")

@@ -38,6 +38,7 @@ CRYSTAL_STRUCTURES: dict[str, CrystalStructure] = {
     "nickel": CrystalStructure(3.5236, 225, (("Ni", 0.0, 0.0, 0.0),)),
     "austenite": CrystalStructure(3.595, 225, (("Fe", 0.0, 0.0, 0.0),)),
     "ferrite": CrystalStructure(2.8665, 229, (("Fe", 0.0, 0.0, 0.0),)),
+    "ni3al": CrystalStructure(3.572, 221, (("Al", 0.0, 0.0, 0.0), ("Ni", 0.5, 0.5, 0.0))),
     "wustite": CrystalStructure(4.307, 225, (("Fe", 0.0, 0.0, 0.0), ("O", 0.5, 0.5, 0.5))),
     "magnetite": CrystalStructure(
         8.396, 227, (("Fe", 0.125, 0.125, 0.125), ("Fe", 0.5, 0.5, 0.5), ("O", 0.2549, 0.2549, 0.2549))

@@ -123,7 +123,7 @@ def _tessellated(
     phases = draw_phases(settings, count, crystal_generator)
     orientations = crystallography.random_quaternions(count, crystal_generator)
     if settings.cube_on_cube_fraction > 0 and len(settings.phases) > 1:
-        orientations = _cube_on_cube(labels, phases, orientations, settings.cube_on_cube_fraction, crystal_generator)
+        orientations = _cube_on_cube(labels, phases, orientations, settings, crystal_generator)
     return Microstructure(
         labels=labels,
         rows=settings.rows,
@@ -179,20 +179,21 @@ def _cube_on_cube(
     labels: NDArray[np.int32],
     phases: NDArray[np.int16],
     orientations: Float64,
-    fraction: float,
+    settings: TwinSettings,
     generator: np.random.Generator,
 ) -> Float64:
     """Grains of later phases take the orientation of the grain of the first phase with which they share most edges."""
     pairs, lengths = touching_pairs(labels)
     directed = np.concatenate([pairs, pairs[:, ::-1]])
     weight = np.concatenate([lengths, lengths])
-    usable = (phases[directed[:, 0]] > 0) & (phases[directed[:, 1]] == 0)
+    taking = [settings.phases.index(name) for name in settings.cube_on_cube_phases or settings.phases[1:]]
+    usable = np.isin(phases[directed[:, 0]], taking) & (phases[directed[:, 1]] == 0)
     directed, weight = directed[usable], weight[usable]
     order = np.lexsort((weight, directed[:, 0]))
     child, parent = directed[order].T
     last = np.append(child[1:] != child[:-1], True) if len(child) else np.zeros(0, dtype=bool)
     child, parent = child[last], parent[last]
-    chosen = generator.random(len(child)) < fraction
+    chosen = generator.random(len(child)) < settings.cube_on_cube_fraction
     related = orientations.copy()
     related[child[chosen]] = orientations[parent[chosen]]
     return related

@@ -13,8 +13,9 @@ class TwinSettings(Settings):
     """A simulated scan whose truth is known; flat, frozen, and enough to make the same bytes again.
 
     Names in ``phases`` depend on ``master_pattern``: ``dynamical_nickel`` knows ``nickel``; ``kinematical`` knows
-    ``nickel``, ``austenite``, ``ferrite``, ``magnetite`` and ``wustite``; ``sht`` takes names of files (without their
-    ending) in ``sht_folder``. Values per phase are given in the order of ``phases``; one value stands for all.
+    ``nickel``, ``austenite``, ``ferrite``, ``ni3al``, ``magnetite`` and ``wustite``; ``sht`` takes names of files
+    (without their ending) in ``sht_folder``. Values per phase are given in the order of ``phases``; one value stands
+    for all.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)
@@ -101,6 +102,9 @@ class TwinSettings(Settings):
         ge=0,
         le=1,
         description="Share of the grains of later phases that take the orientation of a touching grain of the first",
+    )
+    cube_on_cube_phases: tuple[str, ...] = Field(
+        (), description="Phases whose grains may take it; empty = all but the first"
     )
     sub_grain_misorientation_deg: float = Field(
         0.0,
@@ -224,7 +228,15 @@ class TwinSettings(Settings):
 
     seed: int = Field(0, ge=0, le=2**63 - 1, description="Seed of the microstructure, the orientations and the noise")
 
-    @field_validator("phases", "phase_fractions", "phase_yields", "phase_contrasts", "eds_formulas", mode="before")
+    @field_validator(
+        "phases",
+        "phase_fractions",
+        "phase_yields",
+        "phase_contrasts",
+        "eds_formulas",
+        "cube_on_cube_phases",
+        mode="before",
+    )
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -257,6 +269,10 @@ class TwinSettings(Settings):
             )
         if self.eds_formulas and len(self.eds_formulas) != count:
             raise ValueError(f"eds_formulas has {len(self.eds_formulas)} values for {count} phases; give one for each")
+        if strange := set(self.cube_on_cube_phases) - set(self.phases[1:]):
+            raise ValueError(
+                f"cube_on_cube_phases holds {', '.join(sorted(strange))}; expected names of phases after the first"
+            )
         if self.microstructure == "map" and not self.map_path:
             raise ValueError("microstructure is map but map_path is empty; give the path of an indexed map")
         if self.master_pattern == "sht" and not self.sht_folder:

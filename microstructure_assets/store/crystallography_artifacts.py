@@ -15,7 +15,7 @@ CALIBRATION = tuple(
     f"acquisition.{name}"
     for name in ("beam_energy_kev", "sample_tilt_deg", *(f"pattern_centre_{axis}" for axis in "xyz"))
 )
-INDEXING = tuple(sorted({*READERS, "diffpy.structure", "kikuchipy", "pyebsdindex", "scipy"}))
+INDEXING = tuple(sorted({*READERS, "dask", "diffpy.structure", "kikuchipy", "pyebsdindex", "scipy"}))
 
 #: Columns of `grain_statistics` whose names do not depend on settings.
 GRAIN_COLUMNS = (
@@ -49,7 +49,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Crystal orientation of each point and how sure it is: the vendor's indexing, else that of the patterns.",
         if_there=("preprocessed_patterns",),
         after=("scan_manifest",),
-        raw_files=True,
+        raw_files="but element files",
         settings=(*READING, *CALIBRATION, "indexing"),
         declared_files=("indexing.master_patterns",),
         code_version="3",
@@ -71,7 +71,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Phase of each point.",
         if_there=("preprocessed_patterns",),
         after=("scan_manifest",),
-        raw_files=True,
+        raw_files="but element files",
         settings=(*READING, *CALIBRATION, "indexing"),
         declared_files=("indexing.master_patterns",),
         code_version="3",
@@ -139,7 +139,7 @@ CHEMISTRY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Counts of each X-ray line at each point, and three elements as colours.",
         after=("scan_manifest",),
         needs=("element_maps",),
-        raw_files=True,
+        raw_files="all",
         settings=(*READING, *COUNTING, "chemistry"),
         libraries=(*READERS, "exspy"),
         variables=(

@@ -151,8 +151,10 @@ class Recipes:
             return {"source": source_fingerprint(acquisition.source_files(Path(self.scan.source)))}
         manifest = self.store.read(self.scan.name, "scan_manifest").document()
         extra: dict[str, Any] = {"grid": manifest["grid"]}
-        if spec.raw_files:
-            extra["raw_files"] = manifest["raw_files"]["hash"]
+        if spec.raw_files != "none":
+            which = "hash" if spec.raw_files == "all" else "hash_but_element_files"
+            hashes = manifest["raw_files"]
+            extra["raw_files"] = hashes.get(which, hashes["hash"])  # manifests from before there were two
         if spec.pinned:
             extra["scan"] = self.scan.name  # else another scan of the same files would take over this one's choice
         if tile is not None:

@@ -14,7 +14,6 @@ READING = tuple(
         "step_x_um",
         "step_y_um",
         "static_background",
-        "eds_file",  # not read for patterns, but one of the raw files
         "pattern_height_px",
         "pattern_width_px",
         "scan_group",
@@ -22,7 +21,7 @@ READING = tuple(
     )
 )
 # What decides the counts of a spectrum image beside that; a line is chosen below the beam energy.
-COUNTING = tuple(f"acquisition.{name}" for name in ("eds_elements", "eds_resample", "beam_energy_kev"))
+COUNTING = tuple(f"acquisition.{name}" for name in ("eds_file", "eds_elements", "eds_resample", "beam_energy_kev"))
 
 SCAN_ARTIFACTS: tuple[ArtifactSpec, ...] = (
     ArtifactSpec(
@@ -42,7 +41,7 @@ SCAN_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Patterns after crop, background removal and scaling, as codes with gain and offset per pattern.",
         after=("scan_manifest",),
         needs=("patterns",),
-        raw_files=True,
+        raw_files="but element files",
         settings=(*READING, "preprocessing"),
         code_version="4",
         libraries=(*READERS, "scipy"),
@@ -59,7 +58,7 @@ SCAN_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Band contrast and mean intensity of each pattern, and the vendor's band contrast where it gives one.",
         after=("scan_manifest",),
         needs=("patterns",),
-        raw_files=True,
+        raw_files="but element files",
         settings=(*READING, "preprocessing"),
         code_version="2",
         libraries=(*READERS, "scipy"),
@@ -154,7 +153,7 @@ SCAN_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="The n x n regions of interest (ROIs) that the scan is analysed in, and the tiles that hold them.",
         after=("scan_manifest",),
         pinned=("nmi_scale_curve",),
-        raw_files=True,
+        raw_files="but element files",
         settings=("tiling",),
         code_version="3",
         libraries=KERNELS,

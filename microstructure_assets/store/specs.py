@@ -55,8 +55,8 @@ class ArtifactSpec:
     needs : tuple of str
         What the scan must hold beside its grid, ``patterns`` or ``element_maps``; a scan without it lacks the artifact
         and all that is made of it but for pages, which say what there is.
-    raw_files : bool
-        Whether the hash of the scan's raw files is part of the key.
+    raw_files : {"none", "all", "but element files"}
+        Which of the scan's raw files have a hash in the key: a spectrum image that lands later changes no pattern.
     settings : tuple of str
         Settings that are part of the key: whole groups, or single ones by their full names (``acquisition.rows``).
     declared_files : tuple of str
@@ -80,7 +80,7 @@ class ArtifactSpec:
     after: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
     needs: tuple[Literal["patterns", "element_maps"], ...] = ()
-    raw_files: bool = False
+    raw_files: Literal["none", "all", "but element files"] = "none"
     settings: tuple[str, ...] = ()
     declared_files: tuple[str, ...] = ()
     code_version: str = "1"

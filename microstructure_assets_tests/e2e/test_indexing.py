@@ -14,8 +14,7 @@ from microstructure_assets.simulation.settings import TwinSettings
 from microstructure_assets.simulation.twin import make_twin, simulate
 from microstructure_assets.store.recipes import Recipes
 from microstructure_assets_tests.e2e.conftest import Lab
-from microstructure_assets_tests.indexing.making import misorientation_deg
-from microstructure_assets_tests.indexing.test_refinement import NICKEL
+from microstructure_assets_tests.indexing.making import NICKEL, misorientation_deg
 
 SETTINGS = TwinSettings(rows=24, columns=30, mean_grain_diameter_points=10, noise_nu=0.5, seed=3)
 
@@ -56,6 +55,14 @@ def test_patterns_are_indexed_where_no_vendor_did(lab: Lab, clear_twin: Path, tm
     assert Recipes(lab.store, "s").why_stale("orientation_map") is None
     os.utime(master, (1, 1))
     assert "declared_files" in str(Recipes(lab.store, "s").why_stale("orientation_map"))
+
+    # The slower way needs no bands.
+    lab.configure("s", {"indexing.method": "dictionary", "indexing.dictionary_step_deg": "4"})
+    lab.characterize(clear_twin, "s")
+    compared = lab.store.read("s", "orientation_map")
+    assert compared.attributes["source"].startswith("dictionary indexing")
+    assert compared.attributes["confidence_name"].startswith("normalized cross-correlation")
+    assert np.median(misorientation_deg(compared.array("quaternion")[inside], truth.orientation[inside], "m-3m")) < 0.08
 
     # The choice is a setting: then nothing is indexed, and what is made of orientations says so.
     lab.configure("s", {"indexing.method": "vendor"})

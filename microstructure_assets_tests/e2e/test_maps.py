@@ -111,6 +111,26 @@ def test_a_spectrum_image_beside_a_map_gives_element_maps(home: Home, tmp_path: 
     np.testing.assert_array_equal(maps["counts"].values, [counts[..., 128]])
 
 
+def test_a_spectrum_image_that_lands_later_leaves_the_orientations_as_they_are(home: Home, tmp_path: Path) -> None:
+    write_map(tmp_path / "map.ctf")
+    assert command(home, "characterize", str(tmp_path / "map.ctf")).returncode == 0
+    before = command(home, "path", "map", "orientation_map").stdout
+    counts = np.random.default_rng(0).poisson(5, (ROWS, COLUMNS, 200)).astype(np.uint16)
+    write_spectra(tmp_path / "map_EDS.hspy", counts)
+    elements = ("--set", "acquisition.eds_elements=Fe Al O")
+    done = command(home, "characterize", str(tmp_path / "map.ctf"), *elements)
+    assert done.returncode == 0, done.stderr
+    assert command(home, "path", "map", "element_maps").returncode == 0
+    assert command(home, "path", "map", "orientation_map").stdout == before
+    # One of other counts under its name is another image, and still nothing but its maps is made again.
+    maps = command(home, "path", "map", "element_maps").stdout
+    (tmp_path / "map_EDS.hspy").unlink()
+    write_spectra(tmp_path / "map_EDS.hspy", counts + 1)
+    assert command(home, "characterize", str(tmp_path / "map.ctf"), *elements).returncode == 0
+    assert command(home, "path", "map", "element_maps").stdout != maps
+    assert command(home, "path", "map", "orientation_map").stdout == before
+
+
 def test_a_hexagonal_map_has_its_own_neighbours_areas_and_picture(home: Home, tmp_path: Path) -> None:
     """Two grains with a straight boundary at x = 2.4 µm; the cells that are no points belong to neither."""
     write_hexagonal(tmp_path / "hexagonal.ang", 20, 24, 23, lambda x, y: 0.0 if x < 2.4 else 30.0)

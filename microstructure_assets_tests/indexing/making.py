@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import kikuchipy.data
 import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.acquisition.scan import Phase
 from microstructure_assets.indexing.geometry import PatternGeometry
-from microstructure_assets.indexing.hough import HoughIndexer, IndexedPoints
+from microstructure_assets.indexing.hough import HoughIndexer
 from microstructure_assets.indexing.phases import indexed_phases
+from microstructure_assets.indexing.points import IndexedPoints
 from microstructure_assets.indexing.settings import IndexingSettings
 from microstructure_assets.methods.background import BackgroundCorrection
 from microstructure_assets.methods.settings import PreprocessingSettings
 from microstructure_assets.simulation.master_patterns import CRYSTAL_STRUCTURES
 from microstructure_assets.simulation.settings import TwinSettings
 from microstructure_assets.simulation.twin import simulate
+
+KIKUCHIPY_DATA = Path(kikuchipy.data.__file__).parent
+NICKEL = KIKUCHIPY_DATA / "emsoft_ebsd_master_pattern" / "ni_mc_mp_20kv_uint8_gzip_opts9.h5"
 
 
 @dataclass(frozen=True)

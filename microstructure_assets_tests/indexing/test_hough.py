@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from microstructure_assets.indexing.geometry import PatternGeometry
-from microstructure_assets.indexing.hough import HoughIndexer, IndexedPoints, hough_indexing
+from microstructure_assets.indexing.hough import HoughIndexer
 from microstructure_assets.indexing.phases import indexed_phases
+from microstructure_assets.indexing.points import IndexedPoints, indexed
 from microstructure_assets.indexing.settings import IndexingSettings
 from microstructure_assets.methods.background import BackgroundCorrection
 from microstructure_assets.methods.settings import PreprocessingSettings
@@ -106,7 +107,7 @@ def test_neither_blocks_nor_threads_change_a_byte(nickel: Known, monkeypatch: py
         yield from np.split(patterns, ends)
 
     for ends in ((1,), (7, 50, 51), tuple(range(5, 144, 5))):
-        assert same_bytes(whole, hough_indexing(blocks(*ends), indexer))
+        assert same_bytes(whole, indexed(blocks(*ends), indexer))
     assert same_bytes(whole, IndexedPoints.joined(indexer.index(part) for part in np.split(patterns, [1, 3, 20, 100])))
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     assert same_bytes(whole, indexer.index(patterns))
@@ -119,7 +120,7 @@ def test_maps_are_as_a_vendors(nickel: Known) -> None:
 
 
 def test_no_points_give_none(nickel: Known) -> None:
-    found = hough_indexing(iter(()), nickel.indexer())
+    found = indexed(iter(()), nickel.indexer())
     assert (found.quaternion.shape, found.phase_id.shape) == ((0, 4), (0,))
 
 

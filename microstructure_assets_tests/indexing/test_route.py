@@ -46,6 +46,7 @@ INDEXED = replace(SCAN, indexing=Indexing(Path("a.ang"), (2, 3), "confidence ind
         (INDEXED, "auto", "vendor"),
         (INDEXED, "vendor", "vendor"),
         (INDEXED, "hough", "hough"),
+        (INDEXED, "dictionary", "dictionary"),
         (replace(SCAN, patterns=None), "auto", "none"),
         (replace(SCAN, detector=Detector(60, 80)), "auto", "none"),
         (replace(SCAN, phases=()), "auto", "none"),
@@ -54,7 +55,7 @@ INDEXED = replace(SCAN, indexing=Indexing(Path("a.ang"), (2, 3), "confidence ind
 def test_the_vendors_comes_first_then_ours_then_none(scan: Scan, method: str, source: str) -> None:
     route = indexing_route(scan, IndexingSettings(method=method))
     assert route.source == source
-    assert (route.indexer is not None) == (source == "hough")
+    assert (route.indexer is not None) == (source in ("hough", "dictionary"))
     assert route.reason
 
 
@@ -69,6 +70,8 @@ def test_the_vendors_comes_first_then_ours_then_none(scan: Scan, method: str, so
 def test_a_missing_calibration_names_what_to_declare(scan: Scan, words: str) -> None:
     with pytest.raises(CalibrationUnknown, match=words):
         indexing_route(scan, IndexingSettings(method="hough"))
+    with pytest.raises(CalibrationUnknown, match=words):
+        indexing_route(scan, IndexingSettings(method="dictionary"))
     assert "declare" in indexing_route(scan, IndexingSettings()).reason or "no patterns" in words
 
 

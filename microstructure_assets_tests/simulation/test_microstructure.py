@@ -110,6 +110,17 @@ def test_cube_on_cube_grains_have_the_orientation_of_a_touching_grain_of_the_fir
             assert equal.sum() == 1
 
 
+def test_only_the_named_phases_take_the_orientation_of_the_first() -> None:
+    free = make(phases=("a", "b", "c"), mean_grain_diameter_points=10)
+    bound = make(
+        phases=("a", "b", "c"), cube_on_cube_fraction=1.0, cube_on_cube_phases="b", mean_grain_diameter_points=10
+    )
+    np.testing.assert_array_equal(bound.domain_phase, free.domain_phase)
+    moved = np.any(bound.domain_orientation != free.domain_orientation, axis=1)
+    assert moved[bound.domain_phase == 1].any()
+    assert not moved[bound.domain_phase != 1].any()
+
+
 def test_sub_grains_split_the_wanted_share_by_the_wanted_angle() -> None:
     whole = make(mean_grain_diameter_points=8)
     split = make(mean_grain_diameter_points=8, sub_grain_misorientation_deg=0.7, sub_grain_fraction=0.4)
