@@ -31,7 +31,11 @@ def _lock_saves(module: ModuleType) -> None:
     def locked(self: Any, key: Any, data: Any) -> None:
         from filelock import FileLock, Timeout
 
-        with contextlib.suppress(Timeout), FileLock(f"{self._index_path}.lock", timeout=WAIT_SECONDS):
-            save(self, key, data)  # what is not saved is compiled again, while a wrong file would stay
+        # What is not saved is compiled again, while a wrong file would stay; some network disks know no locks.
+        with (
+            contextlib.suppress(Timeout, OSError, NotImplementedError),
+            FileLock(f"{self._index_path}.lock", timeout=WAIT_SECONDS),
+        ):
+            save(self, key, data)
 
     cache.save = locked

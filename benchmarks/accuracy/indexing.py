@@ -74,7 +74,7 @@ def _compared(found: IndexedPoints, twin: Twin) -> Row:
     symmetries = PhaseSymmetries.of(["m-3m"] * len(twin.settings.phases))
     both = ((quaternion, phase), (truth.orientation, true_phase))
     own_kam, true_kam = (_kam(turns, which, symmetries) for turns, which in both)
-    own, true = (_grains(turns, which, symmetries) for turns, which in both)
+    own, true = (diameters(grains_of(turns, which, symmetries)) for turns, which in both)
     known = pure & np.isfinite(own_kam) & np.isfinite(true_kam)
     return {
         "indexed": float(indexed_points[pure].mean()),
@@ -119,18 +119,22 @@ def _kam(quaternion: NDArray[Any], phase: NDArray[Any], symmetries: PhaseSymmetr
     return kernel_average_misorientation(quaternion, phase, symmetries, GEOMETRY.neighbourhood, limit)
 
 
-def _grains(quaternion: NDArray[Any], phase: NDArray[Any], symmetries: PhaseSymmetries) -> NDArray[np.float64]:
-    """Equivalent diameters [points] with the default settings."""
+def grains_of(quaternion: NDArray[Any], phase: NDArray[Any], symmetries: PhaseSymmetries) -> NDArray[np.int32]:
+    """Grains with the default settings, of any map on a square grid."""
     settings = CrystallographySettings()
-    grains = find_grains(
+    return find_grains(
         edge_misorientations(quaternion, phase, symmetries, GEOMETRY.neighbourhood),
         phase,
         GEOMETRY.neighbourhood,
         threshold_deg=settings.grain_threshold_deg,
         minimum_points=settings.grain_minimum_points,
         fill_points=settings.grain_fill_points,
-    )
-    return np.sqrt(4 / np.pi * np.bincount(grains.grain.ravel())[1:])
+    ).grain
+
+
+def diameters(grain: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Equivalent diameters of grains [points]."""
+    return np.sqrt(4 / np.pi * np.bincount(grain.ravel())[1:])
 
 
 def _misorientation_deg(found: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.float64]:

@@ -7,12 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.indexing import indexer_of, phases_of
+from benchmarks.accuracy.indexing import grains_of, indexer_of, phases_of
 from microstructure_assets.methods.background import BackgroundCorrection
-from microstructure_assets.methods.crystallography.geometry import MapGeometry
-from microstructure_assets.methods.crystallography.grains import find_grains
-from microstructure_assets.methods.crystallography.misorientation import edge_misorientations
-from microstructure_assets.methods.crystallography.settings import CrystallographySettings
 from microstructure_assets.methods.crystallography.symmetry import PhaseSymmetries
 from microstructure_assets.methods.settings import PreprocessingSettings
 from microstructure_assets.simulation.twin import Twin
@@ -28,12 +24,12 @@ def indexed_maps(twin: Twin, place: tuple[int, int, int, int]) -> Iterator[tuple
     correct = BackgroundCorrection.prepare((height, width), PreprocessingSettings(), twin.static_background)
     raw = twin.read_rows(row, row + rows)[:, column : column + columns]
     patterns = correct(raw.reshape(-1, height, width))
-    indexer = indexer_of(twin)
+    indexer, symmetries = indexer_of(twin), PhaseSymmetries.of([own.point_group for own in phases_of(twin)])
     for name, given in (("indexing", patterns), ("indexing of averaged patterns", averaged(patterns, rows, columns))):
         found = indexer.index(given)
         phase = found.phase_id.reshape(rows, columns)
         yield f"{name}, phases", phase
-        yield f"{name}, grains", _grains(twin, phase, found.quaternion.reshape(rows, columns, 4))
+        yield f"{name}, grains", grains_of(found.quaternion.reshape(rows, columns, 4), phase, symmetries)
 
 
 def averaged(patterns: NDArray[np.float32], rows: int, columns: int) -> NDArray[np.float32]:
@@ -52,17 +48,3 @@ def averaged(patterns: NDArray[np.float32], rows: int, columns: int) -> NDArray[
     limits = np.array([0, 0, columns, rows], np.int64)
     found = NLPAR.nlpar_nb(flat, _SCALE, _REACH, 0.0, sigma, rows, columns, limits, every, False)
     return np.asarray(found, np.float32).reshape(patterns.shape)
-
-
-def _grains(twin: Twin, phase: NDArray[np.int32], quaternion: NDArray[np.float64]) -> NDArray[np.int32]:
-    settings, geometry = CrystallographySettings(), MapGeometry("square", twin.settings.step_um, twin.settings.step_um)
-    symmetries = PhaseSymmetries.of([own.point_group for own in phases_of(twin)])
-    found = find_grains(
-        edge_misorientations(quaternion, phase, symmetries, geometry.neighbourhood),
-        phase,
-        geometry.neighbourhood,
-        threshold_deg=settings.grain_threshold_deg,
-        minimum_points=settings.grain_minimum_points,
-        fill_points=settings.grain_fill_points,
-    )
-    return found.grain

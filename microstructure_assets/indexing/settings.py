@@ -93,7 +93,7 @@ class IndexingSettings(Settings):
         ge=0,
         le=1,
         description="Normalized cross-correlation with a pattern of the dictionary from which on a point is indexed; "
-        "60x60 pixels of noise reach 0.09",
+        "noise of 60x60 pixels stays below",
     )
 
     @field_validator("space_groups")
