@@ -13,8 +13,10 @@ from microstructure_assets.methods.crystallography.boundaries import grain_sides
 from microstructure_assets.methods.crystallography.geometry import MapGeometry
 from microstructure_assets.methods.crystallography.grain_statistics import (
     boundary_lengths,
+    filled_orientations,
     grain_orientations,
     grain_shapes,
+    twin_lengths,
 )
 from microstructure_assets.methods.crystallography.grains import find_grains
 from microstructure_assets.methods.crystallography.misorientation import (
@@ -23,14 +25,18 @@ from microstructure_assets.methods.crystallography.misorientation import (
 )
 from microstructure_assets.methods.crystallography.settings import CrystallographySettings
 from microstructure_assets.methods.crystallography.symmetry import PhaseSymmetries
+from microstructure_assets.methods.crystallography.twin_laws import twin_laws
 
 SIDE, SMALL_SIDE = 3163, 316
 #: Points per grain, as in the paper's scan.
 GRAIN_POINTS = 400
 #: Spread of the points of a grain about its orientation [degrees].
 SPREAD_DEG = 0.2
+#: Shares of points without orientation and of points with a wrong one.
+UNINDEXED, WILD = 0.03, 0.01
 GEOMETRY = MapGeometry("square", 0.05, 0.05)
-SYMMETRIES = PhaseSymmetries.of(["m-3m"])
+POINT_GROUPS = ("m-3m", "6/mmm")
+SYMMETRIES = PhaseSymmetries.of(POINT_GROUPS)
 
 
 def ours(data: Arrays) -> Arrays:
@@ -51,8 +57,13 @@ def ours(data: Arrays) -> Arrays:
         fill_points=settings.grain_fill_points,
     )
     clock.append(time.perf_counter())
-    sides = grain_sides(grains.grain, edges, GEOMETRY, subgrain_deg=settings.subgrain_deg)
-    grain_orientations(grains, quaternion, phase, SYMMETRIES)
+    orientations = grain_orientations(grains, quaternion, phase, SYMMETRIES)
+    filled = filled_orientations(grains, orientations, quaternion, phase)
+    edges = edge_misorientations(*filled, SYMMETRIES, GEOMETRY.neighbourhood)
+    del filled
+    sides = grain_sides(grains.grain, edges, GEOMETRY, subgrain_deg=settings.subgrain_deg, measured=grains.measured)
+    laws = twin_laws(settings.twin_laws)
+    twin_lengths(grains, sides, orientations, laws, POINT_GROUPS, settings.twin_tolerance_deg)
     grain_shapes(grains, GEOMETRY)
     boundary_lengths(grains.grain, sides, grains.count, [settings.grain_threshold_deg, settings.high_angle_deg])
     clock.append(time.perf_counter())
@@ -94,15 +105,18 @@ def _difference_to_orix(data: Arrays, kam: NDArray[np.floating]) -> float:
     from orix.quaternion.symmetry import Oh
 
     side, limit = kam.shape[0], CrystallographySettings().kernel_limit_deg
-    row, column = np.random.default_rng(0).integers(1, side - 1, (2, 500))
+    row, column = np.random.default_rng(0).integers(1, side - 1, (2, 1500))
+    cubic = np.flatnonzero(data["phase"][row, column] == 1)[:500]
+    row, column = row[cubic], column[cubic]
     centre = Orientation(data["quaternion"][row, column].astype(float), Oh)
+    neighbours = [(row + down, column + right) for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0))]
     angles = np.stack(
         [
-            np.degrees(centre.angle_with(Orientation(data["quaternion"][row + down, column + right].astype(float), Oh)))
-            for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0))
+            np.degrees(centre.angle_with(Orientation(data["quaternion"][place].astype(float), Oh)))
+            for place in neighbours
         ]
     )
-    counted = angles <= limit
+    counted = (angles <= limit) & np.stack([data["phase"][place] == 1 for place in neighbours])
     with np.errstate(invalid="ignore"):
         expected = np.where(counted, angles, 0).sum(axis=0) / counted.sum(axis=0)
     own = kam[row, column]
@@ -112,7 +126,7 @@ def _difference_to_orix(data: Arrays, kam: NDArray[np.floating]) -> float:
 
 
 def prepare(small: bool) -> Arrays:
-    """Voronoi grains of random orientation, in which points scatter."""
+    """Voronoi grains of random orientation and phase, in which points scatter, some without orientation, some wild."""
     from scipy.spatial import cKDTree
     from scipy.spatial.transform import Rotation
 
@@ -122,13 +136,18 @@ def prepare(small: bool) -> Arrays:
     tree = cKDTree(generator.random((count, 2)) * side)
     truth = np.empty((side, side), np.int32)
     quaternion = np.empty((side, side, 4))
-    turns = Rotation.random(count, random_state=5)
+    phase = np.empty((side, side), np.int32)
+    turns, phases = Rotation.random(count, random_state=5), generator.integers(1, 3, count)
     for row in range(side):
         own = tree.query(np.column_stack([np.full(side, row), np.arange(side)]))[1]
         scatter = Rotation.from_rotvec(np.radians(SPREAD_DEG) * generator.standard_normal((side, 3)))
         truth[row] = own + 1
-        quaternion[row] = np.roll((scatter * turns[own]).as_quat(canonical=True), 1, axis=1)
-    return {"quaternion": quaternion, "phase": np.ones((side, side), np.int32), "truth": truth}
+        turned, chance = (scatter * turns[own]).as_quat(canonical=True), generator.random(side)
+        wild = chance < WILD
+        turned[wild] = Rotation.random(int(wild.sum()), random_state=row).as_quat(canonical=True)
+        quaternion[row] = np.roll(turned, 1, axis=1)
+        phase[row] = np.where((chance >= WILD) & (chance < WILD + UNINDEXED), 0, phases[own])
+    return {"quaternion": quaternion, "phase": phase, "truth": truth}
 
 
 BENCHMARKS = (
@@ -136,7 +155,8 @@ BENCHMARKS = (
         name="crystallography",
         step="Kernel average misorientation, grains and their statistics",
         size="10,004,569 points",
-        data=f"Voronoi grains of about {GRAIN_POINTS} points, whose points scatter by {SPREAD_DEG}°",
+        data=f"Voronoi grains of about {GRAIN_POINTS} points and of two phases, whose points scatter by {SPREAD_DEG}°; "
+        f"{100 * UNINDEXED:g} % of the points without orientation, {100 * WILD:g} % with a wrong one",
         goal=None,
         repeats=3,
         prepare=prepare,

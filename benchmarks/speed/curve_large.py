@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.benchmark import Arrays, Benchmark, Equality
-from benchmarks.speed.curve import GRAIN_DIAMETER_POINTS, PEER, cost_figures, kept, peer_figures
+from benchmarks.speed.curve import GRAIN_DIAMETER_POINTS, NO_SHIFT, PEER, Offset, cost_figures, kept, peer_figures
 from benchmarks.speed.curve_peer import cost_model, extrapolated, measured_rois, of_tilings
 from benchmarks.speed.scans import Shape, codes_of, stored, twin_of
-from microstructure_assets.assets.length_scale import LEAST_SIGNAL
 from microstructure_assets.methods.background import decode
 from microstructure_assets.methods.binning import bin_patterns, binning_factor
 from microstructure_assets.methods.roi_agreement import WorkflowSettings
@@ -30,7 +29,9 @@ Result = TypeVar("Result")
 #: Wall and CPU time.
 Seconds = NDArray[np.float64]
 WHOLE, BINNED = "whole patterns, extrapolated", "binned patterns, extrapolated"
+ALONE = "binned patterns, one cap, no controls, extrapolated"
 TILINGS = range(2, 31)
+LEAST_SIGNAL = WorkflowSettings().scale.least_binned_signal
 #: ROIs of each size: one for each of two cores.
 ROIS = 2
 #: The nine shifted grids of the tilings around the recommended one count as so many average tilings.
@@ -93,11 +94,27 @@ def binned(data: Arrays) -> Arrays:
     dict
         As `_curve`, and ``binning_s``.
     """
+    return _curve(data, "binned", {"binning": _binning(data)})
+
+
+def alone(data: Arrays) -> Arrays:
+    """What the peer does too, in binned patterns: under the cap in force, without controls and shifted grids.
+
+    Returns
+    -------
+    dict
+        As `_curve`, and ``binning_s``.
+    """
+    return _curve(data, "binned", {"binning": _binning(data)}, offset=NO_SHIFT, shifted=0)
+
+
+def _binning(data: Arrays) -> Seconds:
+    """Seconds of binning all patterns."""
     codes = next(iter(_pieces(data, "whole").values()))
     detector = codes["intensity"].shape[2:]
     flat = decode(*(codes[name][0, :_BINNED_POINTS] for name in ("intensity", "gain", "offset")))
     spent, _ = _timed(lambda: bin_patterns(flat.reshape(len(flat), -1), detector))
-    return _curve(data, "binned", {"binning": spent * int(np.prod(data["shape"])) / len(flat)})
+    return spent * int(np.prod(data["shape"])) / len(flat)
 
 
 def whole(data: Arrays) -> Arrays:
@@ -111,8 +128,10 @@ def whole(data: Arrays) -> Arrays:
     return _curve(data, "whole", {})
 
 
-def _curve(data: Arrays, kind: str, more: Mapping[str, Seconds]) -> Arrays:
-    """The workflow of the asset in each ROI, and what all ROIs would take.
+def _curve(
+    data: Arrays, kind: str, more: Mapping[str, Seconds], *, offset: Offset = (0.0, 0.0), shifted: int = SHIFTED
+) -> Arrays:
+    """The workflow of the asset in each ROI, and what all ROIs and so many shifted grids would take.
 
     Returns
     -------
@@ -123,13 +142,13 @@ def _curve(data: Arrays, kind: str, more: Mapping[str, Seconds]) -> Arrays:
     points, seconds = [], []
     with TemporaryDirectory(prefix="curve-") as folder:
         for n, codes in _pieces(data, kind).items():
-            patterns, band = stored(Path(folder) / str(n), codes), _band(n, codes["gain"].shape)
+            patterns, band = stored(Path(folder) / str(n), codes), _band(n, codes["gain"].shape, offset)
             spent, _ = _timed(partial(band_agreements, patterns, band, WorkflowSettings()))
             points.append(band.points // ROIS)
             seconds.append(spent / ROIS)
         check, signal = _signal_check(data, Path(folder))
     fits = [cost_model(np.array(points), column, pairs=True) for column in np.stack(seconds, axis=1)]
-    grids = 1 + SHIFTED / len(TILINGS)
+    grids = 1 + shifted / len(TILINGS)
     rois = grids * np.array([of_tilings(model, TILINGS, int(np.prod(data["shape"]))) for model, _ in fits])
     parts = {"rois": rois, "check": check, **more}
     wall, cpu = sum(parts.values())
@@ -142,11 +161,11 @@ def _curve(data: Arrays, kind: str, more: Mapping[str, Seconds]) -> Arrays:
     }
 
 
-def _band(n: int, shape: Shape) -> Band:
+def _band(n: int, shape: Shape, offset: Offset) -> Band:
     """ROIs beside each other."""
     width = shape[1] // ROIS
     places = [(number, Rectangle(0, shape[0], number * width, (number + 1) * width)) for number in range(ROIS)]
-    return Band(n, (0.0, 0.0), tuple(places))
+    return Band(n, offset, tuple(places))
 
 
 def _signal_check(data: Arrays, folder: Path) -> tuple[Seconds, float]:
@@ -187,12 +206,15 @@ def check(data: Arrays, results: Mapping[str, Arrays]) -> dict[str, Equality]:
     """The binned route is one only where it keeps the signal; ours on what the peer was given; parts of the times."""
     other = results[PEER]
     figures = {
-        "share of the signal that binned patterns keep": Equality(
-            float(results[BINNED]["signal"]), least=LEAST_SIGNAL, pair=(BINNED, PEER)
-        ),
+        **{
+            f"share of the signal kept, {form}": Equality(
+                float(results[form]["signal"]), least=LEAST_SIGNAL, pair=(form, PEER)
+            )
+            for form in (BINNED, ALONE)
+        },
         **peer_figures(other, _roi_codes(data), shortfall=math.inf),
     }
-    for form in (WHOLE, BINNED):
+    for form in (WHOLE, BINNED, ALONE):
         own = results[form]
         figures |= {
             f"ROIs of all tilings and of nine shifted grids, {form} [s]": Equality(float(own["rois_s"])),
@@ -212,7 +234,7 @@ BENCHMARKS = (
         goal=50,
         repeats=1,
         prepare=prepare,
-        ours={WHOLE: whole, BINNED: binned},
+        ours={WHOLE: whole, BINNED: binned, ALONE: alone},
         peers={PEER: peer},
         check=check,
     ),

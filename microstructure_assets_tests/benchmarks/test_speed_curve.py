@@ -92,10 +92,10 @@ def test_binned_patterns_that_keep_too_little_have_no_verdict() -> None:
     data = curve_large.prepare(True)
     forms = {
         form: {name: np.array(1.0) for name in ("wall_s", "rois_s", "check_s", "misfit", "signal", "binning_s")}
-        for form in (curve_large.WHOLE, curve_large.BINNED)
+        for form in (curve_large.WHOLE, curve_large.BINNED, curve_large.ALONE)
     }
     peer = curve_large.peer(data)
-    for signal, kept in ((0.995, True), (0.97, False)):
+    for signal, kept in ((0.95, True), (0.85, False)):
         forms[curve_large.BINNED]["signal"] = np.array(signal)
         figures = curve_large.check(data, {**forms, curve_large.PEER: peer})
         run = Run("curve-400", False, {}, figures, 0)
