@@ -52,7 +52,7 @@ accuracy: $(READY)
 	$(BIN)/python -m benchmarks.accuracy
 
 findings: $(READY)
-	$(BIN)/python -m benchmarks.accuracy --only length_scale,best_tiling,routes --results docs/findings --document docs/findings.md
+	$(BIN)/python -m benchmarks.accuracy --only length_scale,best_tiling,routes,binned_curve --results docs/findings --document docs/findings.md
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.speed --document docs/performance.md

@@ -24,12 +24,12 @@ from microstructure_assets.methods.quality import PatternQuality, pattern_qualit
 from microstructure_assets.methods.settings import PreprocessingSettings
 from microstructure_assets.simulation.twin import Twin, simulate
 
-#: What the second composition changes: its mean atomic number shows in background and dose alone, by 8 %; its order in
-#: reflections of their own; its lattice in the width of the bands, by 2 %.
+#: What the second composition changes: its mean atomic number shows in background and dose alone, by 8 %; its order,
+#: at the same edge, in reflections of their own; its lattice, of the same atoms, in the width of the bands, by 1.4 %.
 KINDS: dict[str, dict[str, Any]] = {
     "atomic number: yields 1 and 1.08": {"phases": ("nickel", "nickel"), "phase_yields": (1.0, 1.08)},
-    "order: Ni and Ni3Al": {"phases": ("nickel", "ni3al")},
-    "lattice: edges 3.52 and 3.60 Å": {"phases": ("nickel", "austenite")},
+    "order: Ni and Ni3Al of one edge": {"phases": ("nickel_expanded", "ni3al")},
+    "lattice: Ni, edges 3.524 and 3.572 Å": {"phases": ("nickel", "nickel_expanded")},
 }
 LATENTS, COUNTS, ELEMENT = 8, (20.0, 40.0), "element"
 SHAPE, DIAMETER = (96, 96), 8.0

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.accuracy import (
     association,
     best_tiling,
+    binned_curve,
     boundaries,
     coupling,
     indexing,
@@ -60,9 +61,10 @@ EXPERIMENTS = {
         Experiment("length_scale", length_scale.parameters, length_scale.measure),
         Experiment("best_tiling", best_tiling.parameters, best_tiling.measure),
         Experiment("routes", routes.parameters, routes.measure),
+        Experiment("binned_curve", binned_curve.parameters, binned_curve.measure),
     )
 }
 #: What `make findings` runs: it takes hours and has a page of its own.
-FINDINGS = ("length_scale", "best_tiling", "routes")
+FINDINGS = ("length_scale", "best_tiling", "routes", "binned_curve")
 #: What `make accuracy` runs.
 ROUTINE = tuple(name for name in EXPERIMENTS if name not in FINDINGS)

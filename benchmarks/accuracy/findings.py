@@ -56,6 +56,19 @@ FINDINGS: dict[str, Table] = {
             Column("true_index", "to the grains, this route", 3),
         ),
     ),
+    "binned_curve": Table(
+        "binned_curve",
+        "Scale curves at K_max 20 beside that of all pixels",
+        (("patterns", "patterns"), ("diameter", "diameter"), ("form", "form")),
+        (
+            Column("signal_share", "signal kept by binning", 3),
+            Column("difference_mean", "difference of mean NMI, mean over tilings", 4),
+            Column("difference_largest", "largest", 4),
+            Column("half_width", "half of the 95 % interval of a mean", 4),
+            Column("n", "n of the largest mean", 0),
+            Column("grain_diameter", "grain diameter from patterns [points]", 2),
+        ),
+    ),
 }
 
 

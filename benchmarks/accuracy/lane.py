@@ -227,12 +227,12 @@ def run_lane(
     if with_stitch:
         noise = float(np.median([result.noise_variance for result in rois]))
         stitched = stitch(
-            _zero_mean(patterns, settings), gather_clusters((rows, columns), rois), noise, settings.stitching
+            zero_mean(patterns, settings), gather_clusters((rows, columns), rois), noise, settings.stitching
         )
     return LaneResult((rows, columns), rois, stitched)
 
 
-def _zero_mean(patterns: Preprocessed, settings: LaneSettings) -> ArrayPatterns:
+def zero_mean(patterns: Preprocessed, settings: LaneSettings) -> ArrayPatterns:
     """What the stitching reads: patterns of zero mean, as it asks for; those brought to 0-1 lose their mean first."""
     array = patterns.array
     if settings.preprocessing.intensity == "paper":

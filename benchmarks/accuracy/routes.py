@@ -17,7 +17,6 @@ from benchmarks.accuracy.metrics import rand_index
 from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.twin_patterns import TwinPatterns
 from benchmarks.accuracy.twins import twin_settings
-from microstructure_assets.assets.length_scale import LEAST_SIGNAL
 from microstructure_assets.methods.anomalies import pooled_distances
 from microstructure_assets.methods.binning import bin_patterns, binning_factor
 from microstructure_assets.methods.components import principal_components
@@ -110,7 +109,7 @@ def measure(given: dict[str, Any], seed: int) -> list[Row]:
         "rois": len(rois),
         "rois_of_scan": given["tiling"] ** 2,
         "signal_share": share,
-        "product_bins": int(share >= LEAST_SIGNAL),
+        "product_bins": int(share >= SETTINGS.scale.least_binned_signal),
     }
     return [{"route": route, **facts, **_summary(members)} for route, members in found.items()]
 

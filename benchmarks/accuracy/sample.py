@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.lane import LaneSettings, Preprocessed, characterise_roi, paper_settings
+from benchmarks.accuracy.lane import LaneSettings, Preprocessed, characterise_roi, paper_settings, zero_mean
 from benchmarks.accuracy.metrics import rand_index
 from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.sample_rivals import indexed_maps
 from benchmarks.accuracy.twin_patterns import TwinPatterns
 from benchmarks.accuracy.twins import PUBLISHED_BEAM
 from microstructure_assets.methods.mixture import select_mixture
+from microstructure_assets.methods.stitching import stitch
 from microstructure_assets.methods.tiling import Roi
 from microstructure_assets.simulation.settings import TwinSettings
 from microstructure_assets.simulation.twin import Twin, simulate
@@ -90,8 +91,7 @@ def measure(given: dict[str, Any], seed: int) -> list[Row]:
         found = dict(_forms(twin, place, lanes))
         judged = {form: _judge(twin, place, label) for form, label in found.items()}
         for form, row in judged.items():
-            lane = "weights" if form.endswith("weights") else "scores"
-            base = judged[f"paper, {lane}"]
+            base = judged["paper, scores" if form.endswith("scores") else "paper, weights"]
             gains = {f"gain_{score}": row[score] - base[score] for score in SCORES}
             rows.append({"region": name, "form": form, "seen": int(seed < DEVELOPMENT_SEEDS), **row, **gains})
     return rows
@@ -112,9 +112,12 @@ def _forms(
     """Labels of the points of a region by form."""
     for settings in lanes:
         roi = Roi(0, 0, 0, 0, place[2], 0, place[3])
-        found = characterise_roi(_region(twin, place, settings), roi, settings, with_weights=True)
+        patterns = _region(twin, place, settings)
+        found = characterise_roi(patterns, roi, settings, with_weights=True)
         yield f"{settings.name}, scores", found.label
         yield f"{settings.name}, weights", _by_weights(found.weight_map, found.mixture.count, settings)
+        stitched = stitch(zero_mean(patterns, settings), found.label, found.noise_variance, settings.stitching)
+        yield f"{settings.name}, stitched map", stitched.region - 1
     yield from indexed_maps(twin, place)
 
 

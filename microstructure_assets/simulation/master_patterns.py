@@ -36,6 +36,7 @@ class CrystalStructure:
 # The origin of magnetite lies at the inversion centre.
 CRYSTAL_STRUCTURES: dict[str, CrystalStructure] = {
     "nickel": CrystalStructure(3.5236, 225, (("Ni", 0.0, 0.0, 0.0),)),
+    "nickel_expanded": CrystalStructure(3.572, 225, (("Ni", 0.0, 0.0, 0.0),)),
     "austenite": CrystalStructure(3.595, 225, (("Fe", 0.0, 0.0, 0.0),)),
     "ferrite": CrystalStructure(2.8665, 229, (("Fe", 0.0, 0.0, 0.0),)),
     "ni3al": CrystalStructure(3.572, 221, (("Al", 0.0, 0.0, 0.0), ("Ni", 0.5, 0.5, 0.0))),

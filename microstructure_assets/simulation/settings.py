@@ -13,9 +13,9 @@ class TwinSettings(Settings):
     """A simulated scan whose truth is known; flat, frozen, and enough to make the same bytes again.
 
     Names in ``phases`` depend on ``master_pattern``: ``dynamical_nickel`` knows ``nickel``; ``kinematical`` knows
-    ``nickel``, ``austenite``, ``ferrite``, ``ni3al``, ``magnetite`` and ``wustite``; ``sht`` takes names of files
-    (without their ending) in ``sht_folder``. Values per phase are given in the order of ``phases``; one value stands
-    for all.
+    ``nickel``, ``austenite``, ``ferrite``, ``ni3al``, ``magnetite``, ``wustite`` and ``nickel_expanded`` (of ni3al's
+    edge); ``sht`` takes names of files (without their ending) in ``sht_folder``. Values per phase are given in the
+    order of ``phases``; one value stands for all.
     """
 
     model_config = ConfigDict(allow_inf_nan=False)

@@ -11,7 +11,6 @@ from benchmarks.accuracy.lane import preprocess
 from benchmarks.accuracy.results import Row
 from benchmarks.accuracy.twin_patterns import TwinPatterns
 from benchmarks.accuracy.twins import twin_settings
-from microstructure_assets.assets.length_scale import LEAST_SIGNAL
 from microstructure_assets.methods.binning import bin_patterns, binned_shape, binning_factor
 from microstructure_assets.methods.scan_noise import binned_signal_share
 from microstructure_assets.methods.settings import PreprocessingSettings
@@ -60,7 +59,8 @@ def test_the_product_would_bin_these_patterns(twin: Twin) -> None:
     patterns = TwinPatterns(twin, PreprocessingSettings())
     factor = binning_factor(patterns.detector_shape)
     assert factor == 2
-    assert LEAST_SIGNAL <= binned_signal_share(patterns, patterns.binned, factor) < 1.01
+    least = routes.SETTINGS.scale.least_binned_signal
+    assert least <= binned_signal_share(patterns, patterns.binned, factor) < 1.01
 
 
 def test_block_krylov_gives_the_exact_answer() -> None:
