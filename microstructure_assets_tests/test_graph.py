@@ -16,11 +16,11 @@ grain_statistics       scan      crystallography grains kernel_average_misorient
 grains                 scan      crystallography orientation_map phase_map scan_settings
 ipf_map                scan      crystallography orientation_map phase_map scan_settings
 kernel_average_misorientation scan      crystallography orientation_map phase_map scan_settings
-lane_agreement         scan      agreement     analysis_tiling anomalies cnmf_weights element_maps gmm_clusters grains latent_clusters orientation_map phase_map scan_settings segmentation_map
+lane_agreement         scan      agreement     analysis_tiling anomalies cnmf_weights element_maps gmm_clusters grains kernel_average_misorientation latent_clusters orientation_map phase_map scan_settings segmentation_map weight_boundaries
 latent_bands           scan      latents       latent_clusters latent_correlations pattern_vae scan_settings vae_latents
-latent_clusters        scan      latents       pattern_quality scan_settings vae_latents
+latent_clusters        scan      latents       pattern_quality pattern_vae scan_settings vae_latents
 latent_correlations    scan      latents       element_maps grain_statistics grains kernel_average_misorientation latent_clusters pattern_quality pattern_vae phase_map scan_settings segmentation_map vae_latents
-latent_embedding       scan      latents       latent_clusters scan_settings vae_latents
+latent_embedding       scan      latents       latent_clusters pattern_vae scan_settings vae_latents
 nmi_scale_curve        scan      length_scale  preprocessed_patterns scan_settings
 orientation_map        scan      crystallography preprocessed_patterns scan_manifest scan_settings
 pattern_quality        scan      patterns      scan_manifest scan_settings

@@ -16,14 +16,19 @@ from microstructure_assets.store.draft import Draft
 
 if TYPE_CHECKING:
     from microstructure_assets.methods.crystallography.geometry import MapGeometry
-    from microstructure_assets.methods.crystallography.grain_statistics import Columns
+    from microstructure_assets.methods.crystallography.grain_statistics import Columns, GrainOrientations
+    from microstructure_assets.methods.crystallography.grains import GrainMap
     from microstructure_assets.methods.crystallography.symmetry import PhaseSymmetries
 
 
 def point_groups(phases: Mapping[str, np.ndarray]) -> list[str]:
     """Point group of each phase; a phase that no point has may lack one, as headers list what was only looked for."""
+    from microstructure_assets.methods.crystallography.symmetry import symbol_with_axes
+
+    columns = (phases[name] for name in ("point_group", "space_group", "points"))
     return [
-        str(group) if points else "1" for group, points in zip(phases["point_group"], phases["points"], strict=True)
+        symbol_with_axes(str(group), int(space_group)) if points else "1"
+        for group, space_group, points in zip(*columns, strict=True)
     ]
 
 
@@ -41,6 +46,22 @@ class Oriented:
         self.point_groups = point_groups(table)
         self.symmetries: PhaseSymmetries = PhaseSymmetries.of(self.point_groups)
         self.geometry: MapGeometry = MapGeometry(view.grid.kind, *view.steps_um)
+
+    def filled_edges(self, grains: GrainMap, orientations: GrainOrientations) -> np.ndarray:
+        """Misorientations of neighbours, points that a grain was given counted as the grain's mean [degrees]."""
+        from microstructure_assets.methods.crystallography.grain_statistics import filled_orientations
+        from microstructure_assets.methods.crystallography.misorientation import edge_misorientations
+
+        quaternion, phase = filled_orientations(grains, orientations, self.quaternion, self.phase)
+        return edge_misorientations(quaternion, phase, self.symmetries, self.geometry.neighbourhood)
+
+
+def stored_grains(view: ScanView) -> GrainMap:
+    """The scan's grains."""
+    from microstructure_assets.methods.crystallography.grains import GrainMap
+
+    stored = view.read("grains")
+    return GrainMap(stored.array("grain"), stored.array("measured") > 0, int(stored.attributes["grains"]), 0)
 
 
 def fill_ipf_map(view: ScanView, drafts: Mapping[str, Draft]) -> None:
@@ -121,17 +142,18 @@ def fill_grain_statistics(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         grain_shapes,
         twin_lengths,
     )
-    from microstructure_assets.methods.crystallography.grains import GrainMap
-    from microstructure_assets.methods.crystallography.misorientation import edge_misorientations
     from microstructure_assets.methods.crystallography.twin_laws import twin_laws
 
     own, settings, draft = Oriented(view), view.settings("crystallography"), drafts["grain_statistics"]
-    stored = view.read("grains")
-    grain = stored.array("grain")
-    grains = GrainMap(grain, stored.array("measured") > 0, int(stored.attributes["grains"]), 0)
-    edges = edge_misorientations(own.quaternion, own.phase, own.symmetries, own.geometry.neighbourhood)
-    sides = grain_sides(grain, edges, own.geometry, subgrain_deg=settings.subgrain_deg)
-    orientations = grain_orientations(grains, own.quaternion, own.phase, own.symmetries)
+    grains = stored_grains(view)
+    grain, orientations = grains.grain, grain_orientations(grains, own.quaternion, own.phase, own.symmetries)
+    sides = grain_sides(
+        grain,
+        own.filled_edges(grains, orientations),
+        own.geometry,
+        subgrain_deg=settings.subgrain_deg,
+        measured=grains.measured,
+    )
     classes = sorted({settings.grain_threshold_deg, settings.high_angle_deg})
     laws = twin_laws(settings.twin_laws)
     twins, per_law = twin_lengths(grains, sides, orientations, laws, own.point_groups, settings.twin_tolerance_deg)

@@ -33,7 +33,7 @@ def fill_orientations(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     shape = view.patterns.pattern_shape if view.has("preprocessed_patterns") else None
     route = indexing_route(scan, view.settings("indexing"), shape)
     extra: dict[str, np.ndarray] = {}
-    facts: dict[str, Any] = {"source": route.reason, "confidence_name": "none"}
+    facts: dict[str, Any] = {"indexing": route.source, "source": route.reason, "confidence_name": "none"}
     if route.source == "vendor":
         assert scan.indexing is not None
         maps = scan.indexing.read()
@@ -61,6 +61,7 @@ def fill_orientations(view: ScanView, drafts: Mapping[str, Draft]) -> None:
             "phase": np.arange(1, 1 + len(scan.phases)),
             "name": np.asarray([phase.name for phase in scan.phases], object),
             "point_group": np.asarray([phase.point_group for phase in scan.phases], object),
+            "space_group": np.asarray(_space_groups(scan, view), np.int64),
             "points": points[1:],
         }
         view.save(
@@ -120,6 +121,14 @@ def _with_centre(view: ScanView, route: IndexingRoute) -> tuple[HoughIndexer, di
         return indexer, {"pattern_centre": str(error)}
     facts = {name: value for name, value in check.facts().items() if np.isfinite(value)}
     return indexer.with_centre(check.to_use(settings.pattern_centre)), dict(facts)
+
+
+def _space_groups(scan: Scan, view: ScanView) -> list[int]:
+    """Number of each phase's space group, as declared or as the file says; 0 = not known."""
+    from microstructure_assets.indexing.settings import declared_space_groups
+
+    declared = declared_space_groups(view.settings("indexing").space_groups)
+    return [declared.get(phase.name.lower()) or phase.space_group or 0 for phase in scan.phases]
 
 
 def _median(values: np.ndarray) -> float | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microstructure_assets.assets.crystallography import point_groups
+from microstructure_assets.assets.crystallography import point_groups, stored_grains
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.store.draft import Draft
 
@@ -53,7 +53,8 @@ def _maps(view: ScanView) -> tuple[AssociationMaps, str]:
     contrast, intensity = (quality.array(name).astype(np.float64) for name in ("band_contrast", "mean_intensity"))
     numbers: dict[str, np.ndarray] = {"band contrast": contrast}
     categories: dict[str, np.ndarray] = {}
-    phase, grain = view.read("phase_map").array("phase"), view.read("grains").array("grain")
+    phase, grains = view.read("phase_map").array("phase"), stored_grains(view)
+    grain, excluded = grains.grain, view.read("latent_clusters").array("cluster") == 0
     orientation: np.ndarray | None = None
     groups: tuple[str, ...] = ()
     unit = "grains"
@@ -61,6 +62,7 @@ def _maps(view: ScanView) -> tuple[AssociationMaps, str]:
         numbers["kernel average misorientation"] = view.read("kernel_average_misorientation").array("kam_degrees")
         statistics = view.read("grain_statistics").table("grain_statistics")
         orientation = np.stack([statistics[f"quaternion_{axis}"] for axis in "wxyz"], axis=1)
+        excluded |= ~grains.measured  # their orientation or phase is another one, or none
         groups = tuple(point_groups(view.read("phase_map").table("phases")))
         if len(np.unique(phase[grain > 0])) > 1:
             categories["phase"] = phase - 1
@@ -80,7 +82,7 @@ def _maps(view: ScanView) -> tuple[AssociationMaps, str]:
         baseline={"band contrast": contrast, "mean intensity": intensity},
         orientation=orientation,
         point_groups=groups,
-        excluded=view.read("latent_clusters").array("cluster") == 0,
+        excluded=excluded,
         step_y_um=step_y,
         step_x_um=step_x,
     )

@@ -12,6 +12,7 @@ import numpy as np
 from microstructure_assets import progress
 from microstructure_assets.assets.lane import lane
 from microstructure_assets.assets.latent_correlations import fill_latent_correlations
+from microstructure_assets.assets.latent_rows import LatentRows
 from microstructure_assets.assets.making import Maker
 from microstructure_assets.assets.network_patterns import NetworkPatterns
 from microstructure_assets.assets.views import ScanView
@@ -213,10 +214,9 @@ def fill_latent_clusters(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     from microstructure_assets.methods.silhouette_clusters import clusters_by_silhouette
 
     settings = view.settings("latents")
-    latent = view.read("vae_latents").array("latent")
     used = ~pores(view.read("pattern_quality").array("band_contrast"), settings)
     found = clusters_by_silhouette(
-        latent.reshape(used.size, -1),
+        LatentRows.of(view),
         used.ravel(),
         count=settings.cluster_count,
         maximum=settings.cluster_maximum,
@@ -246,8 +246,7 @@ def fill_latent_embedding(view: ScanView, drafts: Mapping[str, Draft]) -> None:
     from microstructure_assets.methods.latents.embedding import embed_latents
 
     cluster = view.read("latent_clusters").array("cluster")
-    latent = view.read("vae_latents").array("latent")
-    place, fitted = embed_latents(latent.reshape(cluster.size, -1), cluster.ravel() > 0, view.settings("latents"))
+    place, fitted = embed_latents(LatentRows.of(view), cluster.ravel() > 0, view.settings("latents"))
     view.save(
         drafts["latent_embedding"],
         {"embedding": place.reshape(*cluster.shape, 2)},

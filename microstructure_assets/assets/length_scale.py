@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from microstructure_assets.methods.roi_agreement import WorkflowSettings
     from microstructure_assets.methods.scale_curve import Table
 
-#: Share of the signal that binned patterns must keep to stand for the patterns.
-LEAST_SIGNAL = 0.99
 GROUPS = ("components", "knee", "mixture", "anomalies", "references", "factorization", "scale")
 
 
@@ -84,12 +82,14 @@ def _patterns(view: ScanView) -> tuple[StoredPatterns, str]:
     from microstructure_assets.methods.binning import binning_factor
     from microstructure_assets.methods.scan_noise import binned_signal_share
 
-    binned, factor = view.patterns.binned, binning_factor(view.patterns.pattern_shape)
-    if binned is view.patterns or view.settings("scale").route == "exact":
+    scale, binned, factor = view.settings("scale"), view.patterns.binned, binning_factor(view.patterns.pattern_shape)
+    if binned is view.patterns or scale.route == "exact":
         return view.patterns, "patterns as preprocessed"
     share = binned_signal_share(view.patterns, binned, factor)
     said = f"patterns binned {factor} × {factor} keep {100 * share:.2f} % of the signal"
-    return (binned, said) if share >= LEAST_SIGNAL else (view.patterns, f"patterns as preprocessed: {said}")
+    return (
+        (binned, said) if share >= scale.least_binned_signal else (view.patterns, f"patterns as preprocessed: {said}")
+    )
 
 
 def _measure(

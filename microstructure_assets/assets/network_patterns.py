@@ -8,11 +8,15 @@ import numpy as np
 
 from microstructure_assets.assets.stored_patterns import StoredPatterns
 
+#: Averages that are stored beside the patterns are taken where their longer side is at least so much of the limit.
+_FINE_ENOUGH = 0.75
+
 
 class NetworkPatterns:
     """Patterns averaged over blocks of pixels, so that no side is longer than a limit.
 
-    Of a large detector the averages that are stored beside its patterns are taken: less is read.
+    Of a large detector the averages that are stored beside its patterns are taken, of which much less is read, where
+    they are fine enough: 80 × 100 pixels of 400 × 500 at a limit of 128, where averaging anew would leave 100 × 125.
 
     Parameters
     ----------
@@ -21,7 +25,8 @@ class NetworkPatterns:
     """
 
     def __init__(self, patterns: StoredPatterns, side_limit_px: int) -> None:
-        self.source = patterns.binned if max(patterns.pattern_shape) > side_limit_px else patterns
+        binned, wanted = patterns.binned, min(side_limit_px, max(patterns.pattern_shape))
+        self.source = binned if max(binned.pattern_shape) >= _FINE_ENOUGH * wanted else patterns
         self.factor = -(-max(self.source.pattern_shape) // side_limit_px)
 
     @property

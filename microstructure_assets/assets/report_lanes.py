@@ -35,20 +35,25 @@ def agreement_sections(view: ScanView) -> tuple[Section, ...]:
             f"{100 * facts['anomalies_at_boundaries']:.0f} % of the anomalies lie beside a grain or phase boundary of "
             f"the indexing, as {100 * facts['points_at_boundaries']:.0f} % of all points do."
         )
+    if facts["indexed"] and facts["crossings_at_boundaries"] is not None:
+        words.append(
+            f"{100 * facts['crossings_at_boundaries']:.0f} % of the points where weights cross lie beside one."
+        )
     table = found.table("partitions")
     rows = tuple(
         (str(first), str(second), *(f"{value:.2f}" for value in values))
-        for first, second, *values in zip(
-            *(table[name] for name in ("lane_a", "lane_b", "nmi", "ami", "ari")), strict=True
+        for first, second, over, *values in zip(
+            *(table[name] for name in ("lane_a", "lane_b", "over", "nmi", "ami", "ari")), strict=True
         )
-        if np.isfinite(values[0])
+        if over == "ROIs" and np.isfinite(values[0])
     )
     return (
         Section(
             "Agreement of the lanes",
             tuple(words),
             found.figure(),
-            "Adjusted mutual information of each pair, and the share of the boundaries that each lane finds",
+            "Adjusted mutual information of each pair, the share of the boundaries that each lane finds, and what the "
+            "pattern lane marks on the maps of the indexing",
             Table(("lane", "lane", "NMI", "AMI", "ARI"), rows) if rows else None,
         ),
     )
@@ -99,5 +104,7 @@ def _correlations(view: ScanView) -> Section:
         f"together beyond chance and beyond what {baseline} say, by {facts['compared_units']} "
         f"{facts['unit_of_comparison']}.",
         doubt,
+        f"Where neighbouring {facts['unit_of_comparison']} resemble one another, as under a gradient through the sample, "
+        "one scan in ten holds a pair that is called real by chance.",
     )
     return Section("Latents and maps", words, found.figure(), "Correlation of latents with maps given the baseline")

@@ -12,9 +12,13 @@ from microstructure_assets.store.recipes import Recipes
 
 Facts = Mapping[str, Any]
 
-#: Confidences between 0 and 1 of which a larger one is better, by how their names begin.
-SHARES = ("confidence index", "confidence metric")
-DEVIATION = "mean angular deviation"
+#: Confidences by how their names begin: the setting with their limit, their unit, and whether a larger one is better.
+CONFIDENCES: tuple[tuple[str, str, str, bool], ...] = (
+    ("confidence index", "confidence_least", "", True),
+    ("confidence metric", "confidence_least", "", True),
+    ("normalized cross-correlation", "correlation_least", "", True),
+    ("mean angular deviation", "angular_deviation_limit_deg", "°", False),
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Check:
 
 def unindexed_share(facts: Facts, settings: ChecksSettings) -> Verdict:
     """How much of the map has no orientation."""
-    if not facts["indexed_share"]:
+    if not facts["indexed_share"] and not _tried(facts):
         return Verdict(None, f"there are no orientations: {facts['source']}")
     share = 1 - float(facts["indexed_share"])
     limit = settings.unindexed_share_limit
@@ -72,25 +76,31 @@ def indexing_confidence(facts: Facts, settings: ChecksSettings) -> Verdict:
     """How sure the indexing is of the points that it has indexed."""
     name, median = str(facts["confidence_name"]), facts.get("confidence_median")
     if median is None:
+        if _tried(facts) and not facts["indexed_share"]:
+            return Verdict(False, "no point could be indexed")
         return Verdict(None, "no confidence of the indexing is known")
-    if name.startswith(SHARES):
-        passed, limit, unit, bound = median >= settings.confidence_least, settings.confidence_least, "", "at least"
-    elif name.startswith(DEVIATION):
-        limit = settings.angular_deviation_limit_deg
-        passed, unit, bound = median <= limit, "°", "at most"
-    else:
-        return Verdict(None, f"no limit is known for {name}", {"confidence_median": median})
-    return Verdict(
-        passed,
-        f"the median over the indexed points is {median:.3g}{unit} ({name}); {bound} {limit:.3g}{unit} is expected",
-        {"confidence_median": median, "limit": limit},
-    )
+    for start, setting, unit, larger_is_better in CONFIDENCES:
+        if name.startswith(start):
+            limit = float(getattr(settings, setting))
+            bound = "at least" if larger_is_better else "at most"
+            return Verdict(
+                bool(median >= limit if larger_is_better else median <= limit),
+                f"the median over the indexed points is {median:.3g}{unit} ({name}); {bound} {limit:.3g}{unit} is "
+                "expected",
+                {"confidence_median": median, "limit": limit},
+            )
+    return Verdict(None, f"no limit is known for {name}", {"confidence_median": median})
+
+
+def _tried(facts: Facts) -> bool:
+    """Whether there was an indexing, of the vendor or here, whatever came of it."""
+    return bool(facts.get("indexing", "none") != "none")
 
 
 def pattern_centre(facts: Facts, settings: ChecksSettings) -> Verdict:
     """Whether the pattern centre is the declared one and stays there."""
     if isinstance(facts.get("pattern_centre"), str):
-        return Verdict(None, str(facts["pattern_centre"]))
+        return Verdict(False, str(facts["pattern_centre"]))
     names = [f"pattern_centre_{kind}_{axis}" for kind in ("declared", "found") for axis in "xyz"]
     if any(name not in facts for name in names):
         return Verdict(None, "the pattern centre was not fitted, as the patterns were not indexed here")

@@ -16,6 +16,13 @@ class ChecksSettings(Settings):
     confidence_least: float = Field(
         0.1, ge=0, le=1, description="Least median of a confidence between 0 and 1 over the indexed points"
     )
+    correlation_least: float = Field(
+        0.15,
+        ge=0,
+        le=1,
+        description="Least median of the correlation with simulated patterns over the indexed points; noise of 60x60 "
+        "pixels reaches 0.09 in a dictionary of 30,000",
+    )
     angular_deviation_limit_deg: float = Field(
         1.0, gt=0, le=10, description="Largest median of the mean angular deviation of the bands [degrees]"
     )

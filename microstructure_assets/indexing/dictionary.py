@@ -19,6 +19,8 @@ from microstructure_assets.indexing.settings import IndexingSettings
 from microstructure_assets.methods.parallel import single_blas_thread, worker_count
 
 CONFIDENCE_NAME = "normalized cross-correlation with the most similar pattern of the dictionary, at most 1"
+#: Pixels that `minimum_similarity` is meant for.
+_STATED_PIXELS = 3_600
 #: Pixels of all patterns that are compared at once: the dictionary is simulated anew for each such batch.
 _BATCH_PIXELS = 2**25
 #: Patterns of one product, and those of the dictionary that are in memory.
@@ -49,6 +51,9 @@ class DictionaryIndexer:
     -----
     kikuchipy's `EBSD.dictionary_indexing` [1]_ [2]_ with normalized cross-correlation; orix samples the fundamental
     zone of the Laue group by cubochoric coordinates. The phase whose dictionary holds the most similar pattern wins.
+    The correlation with noise is a mean over pixels: the largest over a dictionary grows as their root falls, and
+    `minimum_similarity`, stated for 3,600 pixels, with it.
+
     All patterns are compared in products of one shape and one thread each, so that results depend neither on how blocks
     are cut nor on the number of threads.
 
@@ -105,10 +110,20 @@ class DictionaryIndexer:
         return averaged_side(self.geometry, self.pixel_limit)
 
     @property
+    def pixels(self) -> int:
+        """Pixels of a pattern that are compared."""
+        own = self.geometry.averaged(self.averaged)
+        return own.height_px * own.width_px
+
+    @property
+    def least_similarity(self) -> float:
+        """Similarity from which on a point is indexed."""
+        return min(1.0, self.minimum_similarity * (_STATED_PIXELS / self.pixels) ** 0.5)
+
+    @property
     def batch_points(self) -> int:
         """How many patterns are compared at once."""
-        own = self.geometry.averaged(self.averaged)
-        products = _BATCH_PIXELS // (own.height_px * own.width_px) // _PRODUCT_POINTS
+        products = _BATCH_PIXELS // self.pixels // _PRODUCT_POINTS
         return max(1, products) * _PRODUCT_POINTS
 
     @cached_property
@@ -137,7 +152,7 @@ class DictionaryIndexer:
             best[better], quaternion[better] = similarity[:count][better], turned[:count][better]
             phase_id[better] = number
         best[patterns.reshape(count, -1).std(axis=1) == 0] = 0  # which correlates with nothing
-        absent = ~(best >= self.minimum_similarity)
+        absent = ~(best >= self.least_similarity)
         quaternion[absent], phase_id[absent] = (1, 0, 0, 0), 0
         return IndexedPoints(
             quaternion=quaternion,

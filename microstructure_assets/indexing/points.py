@@ -126,7 +126,8 @@ def indexed(
     IndexedPoints
         Of all points, in the order of the blocks; about 60 bytes a point.
     """
-    prepared = (indexer.prepared(batch) for batch in _batches(blocks, indexer.batch_points))
+    # Prepared before they wait for a batch to fill: averaged patterns of a large detector are a hundredth of it.
+    prepared = _batches((indexer.prepared(block) for block in blocks), indexer.batch_points)
     if refine is None:
         return IndexedPoints.joined(indexer.index_prepared(batch) for batch in prepared)
     return IndexedPoints.joined(refine(batch, indexer.index_prepared(batch)) for batch in prepared)

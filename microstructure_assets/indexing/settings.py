@@ -93,7 +93,7 @@ class IndexingSettings(Settings):
         ge=0,
         le=1,
         description="Normalized cross-correlation with a pattern of the dictionary from which on a point is indexed; "
-        "noise of 60x60 pixels stays below",
+        "stated for 3,600 compared pixels, more by the root of how much fewer there are; noise stays below",
     )
 
     @field_validator("space_groups")

@@ -17,33 +17,44 @@ LabelMap = NDArray[np.integer]
 REACH_POINTS = 1.0
 
 
-def partition_agreement(maps: Mapping[str, LabelMap], rois: Sequence[Rectangle]) -> Columns:
-    """Agreement of each pair of maps.
+def partition_agreement(
+    maps: Mapping[str, LabelMap], rois: Sequence[Rectangle], local: Collection[str] = ()
+) -> Columns:
+    """Agreement of each pair of maps, inside the ROIs, and over the whole scan where both maps are numbered over it.
 
     Clusters of the scores and of the weights are numbered anew in every ROI, so that all pairs are compared inside
-    ROIs, and the means over the ROIs are weighted by their points. ROIs in which either map is one piece say nothing
-    and are left out, as in the scale curve.
+    ROIs, and the means over the ROIs are weighted by their points. ROIs in which either map is one piece have no
+    agreement that would mean anything and are left out, as in the scale curve. Where only one of them is, the other
+    has found something that it has not: the number of such ROIs says how much the mean leaves out.
 
     Parameters
     ----------
     maps : mapping of (rows, columns) int
         0 = none; such points do not count.
     rois : sequence of Rectangle
+    local : collection of str
+        Maps that are numbered anew in every ROI.
 
     Returns
     -------
     dict of ndarray
-        A row per pair: `lane_a`, `lane_b`, `nmi`, `ami`, `ari` (NaN where no ROI can be scored), `rois`, `points`.
+        A row per pair and area: `lane_a`, `lane_b`, `over` (``ROIs`` or ``scan``), `nmi`, `ami`, `ari` (NaN where no
+        ROI can be scored), `rois` scored, `rois_one_sided` where one of the two is one piece, `points` scored.
     """
-    rows = [(first, second, *_mean_agreement(maps[first], maps[second], rois)) for first, second in _pairs(maps)]
-    names = ("nmi", "ami", "ari", "rois", "points")
-    values = np.asarray([row[2:] for row in rows], float).reshape(len(rows), len(names))
+    areas = [(first, second, "ROIs", rois) for first, second in _pairs(maps)]
+    height, width = next(iter(maps.values())).shape if maps else (0, 0)
+    whole = [Rectangle(0, height, 0, width)]
+    areas += [(*pair, "scan", whole) for pair in _pairs({name: maps[name] for name in maps if name not in local})]
+    rows = [
+        (first, second, over, *_mean_agreement(maps[first], maps[second], own)) for first, second, over, own in areas
+    ]
+    names = ("nmi", "ami", "ari", "rois", "rois_one_sided", "points")
     table: Columns = {
-        "lane_a": np.asarray([row[0] for row in rows], object),
-        "lane_b": np.asarray([row[1] for row in rows], object),
-        **dict(zip(names, values.T, strict=True)),
+        name: np.asarray([row[k] for row in rows], object) for k, name in enumerate(("lane_a", "lane_b", "over"))
     }
-    return table | {name: table[name].astype(np.int64) for name in ("rois", "points")}
+    values = np.asarray([row[3:] for row in rows], float).reshape(len(rows), len(names))
+    table |= dict(zip(names, values.T, strict=True))
+    return table | {name: table[name].astype(np.int64) for name in names[3:]}
 
 
 def _pairs(maps: Mapping[str, LabelMap]) -> list[tuple[str, str]]:
@@ -53,19 +64,20 @@ def _pairs(maps: Mapping[str, LabelMap]) -> list[tuple[str, str]]:
 def _mean_agreement(first: LabelMap, second: LabelMap, rois: Sequence[Rectangle]) -> tuple[float, ...]:
     from sklearn.metrics import adjusted_rand_score
 
-    total, scored, points = np.zeros(3), 0, 0
+    total, scored, one_sided, points = np.zeros(3), 0, 0, 0
     for roi in rois:
         area = np.s_[roi.row_start : roi.row_stop, roi.column_start : roi.column_stop]
         own, other = first[area], second[area]
         both = (own > 0) & (other > 0)
         a, b = (np.unique(side[both], return_inverse=True)[1] for side in (own, other))
         if not len(a) or not a.max() or not b.max():
+            one_sided += bool(len(a) and (a.max() or b.max()))
             continue
         values = normalised_mutual_information(a, b), adjusted_mutual_information(a, b), adjusted_rand_score(a, b)
         total += np.asarray(values) * len(a)
         scored, points = scored + 1, points + len(a)
     means = total / points if points else np.full(3, np.nan)
-    return (*means.tolist(), scored, points)
+    return (*means.tolist(), scored, one_sided, points)
 
 
 def boundary_edges(label: LabelMap) -> NDArray[np.bool_]:
@@ -149,14 +161,14 @@ def boundary_agreement(
     """
     weight = _lengths(classes.shape, edge_lengths_um)
     seams = np.zeros(classes.shape, dtype=bool) if roi is None else boundary_edges(roi - roi.min() + 1)
-    to_reference = _distance(classes > 0)
+    to_reference = edge_distance(classes > 0)
     found: list[tuple[object, ...]] = []
     made: list[tuple[object, ...]] = []
     for lane, label in maps.items():
         counted = ~seams if lane in local else np.ones_like(seams)
         edges = boundary_edges(label) & counted
         shifted = _shifted(edges)
-        distance, by_chance = _distance(edges), _distance(shifted)
+        distance, by_chance = edge_distance(edges), edge_distance(shifted)
         for number, name in enumerate(names, 1):
             own = (classes == number) & counted
             median = float(np.median(distance[own])) if own.any() else np.nan
@@ -170,27 +182,6 @@ def boundary_agreement(
         _columns(found, ("lane", "boundary"), ("length_um", "found", "found_by_chance", "distance_median_points")),
         _columns(made, ("lane",), ("length_um", "confirmed", "confirmed_by_chance")),
     )
-
-
-def anomaly_agreement(
-    anomaly: NDArray[np.bool_], known: NDArray[np.bool_], classes: NDArray[np.int8]
-) -> tuple[float, float]:
-    """Share of the anomalies that lie beside a boundary of the reference, and that of all points.
-
-    Parameters
-    ----------
-    anomaly, known : (rows, columns) bool
-    classes : (2 rows - 1, 2 columns - 1) int8
-
-    Returns
-    -------
-    beside, expected : float
-        NaN where there is no anomaly, or no point.
-    """
-    near = _distance(classes > 0)[::2, ::2] <= REACH_POINTS
-    flagged = anomaly & known
-    beside = float(near[flagged].mean()) if flagged.any() else float("nan")
-    return beside, float(near[known].mean()) if known.any() else float("nan")
 
 
 def _shifted(edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -207,8 +198,8 @@ def _lengths(shape: tuple[int, ...], edge_lengths_um: tuple[float, float]) -> ND
     return lengths
 
 
-def _distance(edges: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance of every place to the nearest edge [points]; infinite where there is none."""
+def edge_distance(edges: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Distance of every place, points and those between them, to the nearest edge [points]; infinite without any."""
     from scipy.ndimage import distance_transform_edt
 
     if not edges.any():

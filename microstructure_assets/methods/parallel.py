@@ -93,3 +93,15 @@ def single_blas_thread() -> Iterator[None]:
             if _blas_users == 0:
                 _blas_limiter.restore_original_limits()
                 _blas_limiter = None
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Hold BLAS and OpenMP to one thread, for libraries whose sums follow the order in which threads end.
+
+    The libraries must have been imported before: only what is loaded is held.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    with single_blas_thread(), ThreadpoolController().limit(limits=1, user_api="openmp"):
+        yield

@@ -88,8 +88,11 @@ class ScaleSettings(Settings):
     )
     route: Literal["automatic", "exact"] = Field(
         "automatic",
-        description="automatic: patterns of large detectors are binned where less than 1 % of the signal is lost; "
-        "exact: never binned",
+        description="automatic: patterns of large detectors are binned where that keeps enough of the signal; "
+        "exact: never",
+    )
+    least_binned_signal: float = Field(
+        0.9, gt=0, le=1, description="Share of the signal's energy that binned patterns must keep to be taken"
     )
     resamplings: int = Field(2000, ge=100, le=100_000, description="Bootstrap draws of the intervals")
     seed: int = Field(0, ge=0, description="Seed of the draws")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from microstructure_assets.methods.parallel import single_blas_thread
+from microstructure_assets.methods.parallel import single_thread
+from microstructure_assets.methods.rows import Rows
 
 FITTED_POINTS = 20_000
 SILHOUETTE_POINTS = 4000
@@ -41,7 +42,7 @@ class SilhouetteClusters:
 
 
 def clusters_by_silhouette(
-    values: NDArray[np.float32],
+    values: Rows,
     used: NDArray[np.bool_],
     *,
     count: int | None = None,
@@ -53,8 +54,8 @@ def clusters_by_silhouette(
 
     Parameters
     ----------
-    values : (n, features) float32
-        Distances between them count as they are: features that hardly vary count for nothing.
+    values : Rows
+        ``(n, features)``; distances between them count as they are.
     used : (n,) bool
         False for points to leave out.
     count : int, optional
@@ -75,13 +76,13 @@ def clusters_by_silhouette(
 
     place = np.flatnonzero(used)
     random = np.random.default_rng(seed)
-    fitted = values[np.sort(random.choice(place, min(FITTED_POINTS, len(place)), replace=False))]
+    fitted = values.take(np.sort(random.choice(place, min(FITTED_POINTS, len(place)), replace=False)))
     most = min(maximum, max(1, len(fitted) - 1))
     numbers = np.arange(2, most + 1) if count is None else np.array([count])
     numbers = numbers[numbers <= max(1, len(np.unique(fitted, axis=0)) - 1)]
     sampled = random.choice(len(fitted), min(SILHOUETTE_POINTS, len(fitted)), replace=False)
     models, rows = [], []
-    with single_blas_thread():
+    with single_thread():
         for number in numbers.tolist():
             model = KMeans(number, n_init=STARTS, random_state=seed).fit(fitted)
             own = model.labels_[sampled]
@@ -92,8 +93,12 @@ def clusters_by_silhouette(
         table = np.asarray(rows, float).reshape(-1, 3)
         best = int(table[:, 0].argmax()) if len(table) else 0
         several = len(table) > 0 and (table[best, 0] >= least if count is None else count > 1)
-        cluster = np.zeros(len(values), dtype=np.int32)
-        cluster[place] = _by_size(models[best].predict(values[place])) if several else 1
+        cluster = used.astype(np.int32)
+        if several:
+            for numbered, block in values.blocks():
+                own = used[numbered]
+                cluster[numbered][own] = models[best].predict(block[own]) if own.any() else 0
+            cluster[place] = _by_size(cluster[place])
     return SilhouetteClusters(cluster, int(cluster.max(initial=0)), table[:, 0], table[:, 1], table[:, 2], numbers)
 
 

@@ -76,10 +76,12 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "gmm_clusters",
             "anomalies",
             "cnmf_weights",
+            "weight_boundaries",
             "segmentation_map",
             "orientation_map",
             "phase_map",
             "grains",
+            "kernel_average_misorientation",
         ),
         if_there=("element_maps", "latent_clusters"),
         settings=(
@@ -87,13 +89,13 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "crystallography.grain_threshold_deg",
             "crystallography.high_angle_deg",
         ),
-        code_version="2",
+        code_version="3",
         libraries=(*NUMERICS, "orix", "scikit-learn"),
         tables=(
             Table(
                 "partitions",
-                ("lane_a", "lane_b", "nmi", "ami", "ari", "rois", "points"),
-                "A row per pair of lanes: means over the ROIs, by their points",
+                ("lane_a", "lane_b", "over", "nmi", "ami", "ari", "rois", "rois_one_sided", "points"),
+                "A row per pair of lanes: means over the ROIs, by their points; and over the whole scan",
             ),
             Table(
                 "boundaries",
@@ -104,6 +106,24 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
                 "lanes",
                 ("lane", "length_um", "confirmed", "confirmed_by_chance"),
                 "A row per lane: what share of its boundaries lies within one point of one of the indexing",
+            ),
+            Table(
+                "places",
+                (
+                    "places",
+                    "boundary",
+                    "points",
+                    "beside",
+                    "beside_by_chance",
+                    "distance_median_points",
+                    "distance_90_points",
+                ),
+                "A row per kind of marked points and class of boundaries: how near they lie",
+            ),
+            Table(
+                "kernel_averages",
+                ("places", "points", "mean_there", "mean_elsewhere", "mean_by_chance"),
+                "A row per kind of marked points: mean kernel average misorientation there and elsewhere [degrees]",
             ),
         ),
     ),
@@ -131,7 +151,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         ),
         if_there=tuple(spec.name for spec in LATENT_ARTIFACTS),
         settings=("checks",),
-        code_version="6",
+        code_version="7",
         libraries=SOFTWARE,
     ),
 )

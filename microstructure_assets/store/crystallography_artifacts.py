@@ -52,7 +52,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         raw_files="but element files",
         settings=(*READING, *CALIBRATION, "indexing"),
         declared_files=("indexing.master_patterns",),
-        code_version="3",
+        code_version="4",
         libraries=INDEXING,
         variables=(
             Variable(
@@ -74,10 +74,10 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         raw_files="but element files",
         settings=(*READING, *CALIBRATION, "indexing"),
         declared_files=("indexing.master_patterns",),
-        code_version="3",
+        code_version="4",
         libraries=INDEXING,
         variables=(Variable("phase", YX, "1", "number of the phase from 1; 0 = not indexed"),),
-        tables=(Table("phases", ("phase", "name", "point_group", "points"), "A row per phase"),),
+        tables=(Table("phases", ("phase", "name", "point_group", "space_group", "points"), "A row per phase"),),
     ),
     ArtifactSpec(
         name="ipf_map",
@@ -86,7 +86,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Orientations as colours of the inverse pole figure.",
         inputs=("orientation_map", "phase_map"),
         settings=_settings("inverse_pole_figure_direction"),
-        code_version="3",
+        code_version="4",
         libraries=(*KERNELS, "orix"),
         variables=(Variable("rgb", ("y", "x", "channel"), "1", "red, green, blue; black = not indexed"),),
     ),
@@ -97,7 +97,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Mean misorientation of each point to its neighbours.",
         inputs=("orientation_map", "phase_map"),
         settings=_settings("kernel_order", "kernel_corners", "kernel_perimeter", "kernel_limit_deg"),
-        code_version="3",
+        code_version="4",
         libraries=(*KERNELS, "orix"),
         variables=(Variable("kam_degrees", YX, "degrees", "NaN where not indexed or no neighbour counts"),),
     ),
@@ -108,7 +108,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Grains: connected points whose neighbours differ by less than a threshold.",
         inputs=("orientation_map", "phase_map"),
         settings=_settings("grain_threshold_deg", "grain_minimum_points", "grain_fill_points"),
-        code_version="3",
+        code_version="4",
         libraries=(*KERNELS, "orix"),
         variables=(
             Variable("grain", YX, "1", "number of the grain from 1; 0 = none"),
@@ -122,7 +122,7 @@ CRYSTALLOGRAPHY_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Size, shape, orientation, neighbours and boundaries of each grain.",
         inputs=("orientation_map", "phase_map", "kernel_average_misorientation", "grains"),
         settings=_settings("grain_threshold_deg", "subgrain_deg", "high_angle_deg", "twin_laws", "twin_tolerance_deg"),
-        code_version="4",
+        code_version="5",
         libraries=(*KERNELS, "orix"),
         tables=(
             Table("grain_statistics", GRAIN_COLUMNS, "A row per grain"),

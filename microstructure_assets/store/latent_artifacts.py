@@ -14,6 +14,7 @@ LATENT_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Variational autoencoder of the scan's patterns: its weights, how it learned, which latents are in use.",
         inputs=("preprocessed_patterns",),
         settings=("autoencoder",),
+        code_version="2",
         libraries=(*NETWORK, "scipy"),
         on_request=True,
         tables=(
@@ -37,6 +38,7 @@ LATENT_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Latents of each pattern, and what the autoencoder leaves out of it.",
         inputs=("preprocessed_patterns", "pattern_vae"),
         settings=("autoencoder.side_limit_px",),
+        code_version="2",
         libraries=NETWORK,
         on_request=True,
         variables=(
@@ -48,8 +50,8 @@ LATENT_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         name="latent_clusters",
         per="scan",
         form="arrays",
-        title="Clusters of the latents by k-means.",
-        inputs=("vae_latents", "pattern_quality"),
+        title="Clusters of the latents in use by k-means.",
+        inputs=("vae_latents", "pattern_vae", "pattern_quality"),
         settings=(
             "latents.pore_filter",
             "latents.pore_threshold",
@@ -59,6 +61,7 @@ LATENT_ARTIFACTS: tuple[ArtifactSpec, ...] = (
             "latents.silhouette_least",
             "latents.seed",
         ),
+        code_version="2",
         libraries=(*NUMERICS, "scikit-learn"),
         on_request=True,
         variables=(Variable("cluster", YX, "1", "cluster from 1, the largest first; 0 = pore"),),
@@ -74,9 +77,10 @@ LATENT_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         name="latent_embedding",
         per="scan",
         form="arrays",
-        title="The latents in a plane, by t-SNE.",
-        inputs=("vae_latents", "latent_clusters"),
+        title="The latents in use in a plane, by t-SNE.",
+        inputs=("vae_latents", "pattern_vae", "latent_clusters"),
         settings=("latents.embedded_points", "latents.perplexity", "latents.seed"),
+        code_version="2",
         libraries=(*NUMERICS, "scikit-learn"),
         on_request=True,
         variables=(
@@ -101,7 +105,7 @@ LATENT_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         ),
         if_there=("element_maps",),
         settings=("association",),
-        code_version="2",
+        code_version="3",
         libraries=(*NUMERICS, "orix"),
         on_request=True,
         tables=(

@@ -90,7 +90,7 @@ SCAN_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Agreement of the clusters of scores and of weights over all tilings, and the tiling where it is best.",
         inputs=("preprocessed_patterns",),
         settings=("scale", "components", "knee", "mixture", "anomalies", "references", "factorization"),
-        code_version="3",
+        code_version="4",
         libraries=(*NUMERICS, "scikit-learn"),
         tables=(
             Table(

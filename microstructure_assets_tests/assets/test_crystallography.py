@@ -16,7 +16,8 @@ def view(groups: list[str], points: list[int]) -> Any:
     """A scan of one point per row whose phases have these symmetries and numbers of points."""
     phase = np.repeat(np.arange(1 + len(points)), [1, *points])[:, None]
     table = {
-        "name": np.asarray(groups, object), "point_group": np.asarray(groups, object), "points": np.asarray(points)
+        "name": np.asarray(groups, object), "point_group": np.asarray(groups, object),
+        "space_group": np.zeros(len(groups), int), "points": np.asarray(points)
     }  # fmt: skip
     arrays = {"phase": phase, "quaternion": np.tile([1.0, 0, 0, 0], (*phase.shape, 1))}
     artifact = SimpleNamespace(table=lambda name: table, array=lambda name: arrays[name])

@@ -11,6 +11,14 @@ from microstructure_assets.store.contract import BY_NAME
 CENTRE = {f"pattern_centre_{kind}_{axis}": 0.5 for kind in ("declared", "found") for axis in "xyz"}
 INDEX, METRIC = "confidence index, larger is better", "confidence metric of PyEBSDIndex"
 DEVIATION = "mean angular deviation [degrees], smaller is better"
+CORRELATION = "normalized cross-correlation with the most similar pattern of the dictionary, at most 1"
+FAILED = {
+    "indexing": "hough",
+    "indexed_share": 0.0,
+    "source": "patterns",
+    "confidence_name": METRIC,
+    "confidence_median": None,
+}
 VAE = {"active_latents": 12, "held_out_error": 20.0, "held_out_variance": 100.0}
 
 
@@ -29,16 +37,20 @@ def check(name: str) -> Check:
         ("unindexed_share", {"indexed_share": 0.96, "source": ""}, True, "4.0 %"),
         ("unindexed_share", {"indexed_share": 0.94, "source": ""}, False, "6.0 %"),
         ("unindexed_share", {"indexed_share": 0.0, "source": "none: no phases"}, None, "no phases"),
+        ("unindexed_share", FAILED, False, "100.0 %"),
         ("indexing_confidence", sure(INDEX, 0.1), True, "0.1"),
         ("indexing_confidence", sure(METRIC, 0.09), False, "0.09"),
         ("indexing_confidence", sure(DEVIATION, 1.0), True, "1°"),
         ("indexing_confidence", sure(DEVIATION, 1.1), False, "1.1°"),
+        ("indexing_confidence", sure(CORRELATION, 0.16), True, "0.16"),
+        ("indexing_confidence", sure(CORRELATION, 0.14), False, "0.14"),
+        ("indexing_confidence", FAILED, False, "no point could be indexed"),
         ("indexing_confidence", sure("dot product", 0.0), None, "dot product"),
         ("indexing_confidence", sure("none", None), None, "no confidence"),
         ("pattern_centre", CENTRE, True, "0.000"),
         ("pattern_centre", CENTRE | {"pattern_centre_found_z": 0.54}, False, "0.040 from"),
         ("pattern_centre", CENTRE | {"pattern_centre_drift_rows_y": -0.05}, False, "drifts by up to 0.050"),
-        ("pattern_centre", {"pattern_centre": "too few patterns"}, None, "too few"),
+        ("pattern_centre", {"pattern_centre": "too few patterns"}, False, "too few"),
         ("pattern_centre", {}, None, "not indexed here"),
         ("grain_diameter", {"diameter_number_mean_points": 5.0}, True, "5.0 steps"),
         ("grain_diameter", {"diameter_number_mean_points": 4.9}, False, "4.9 steps"),

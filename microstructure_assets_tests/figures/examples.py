@@ -113,7 +113,7 @@ def latents(label: np.ndarray, random: np.random.Generator) -> dict[str, Artifac
         ),
         "latent_bands": ({"band": np.where(cluster > 0, 1 + (maps > 1), 0)}, leading),
         "lane_agreement": (
-            {},
+            {"phase": cluster, "kam_degrees": np.abs(maps), "anomaly": maps > 1, "crossing": maps < -1},
             {
                 "partitions": {
                     "lane_a": lanes[[0, 0, 1]],

@@ -7,7 +7,6 @@ import pytest
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, normalized_mutual_info_score
 
 from microstructure_assets.methods.lane_agreement import (
-    anomaly_agreement,
     boundary_agreement,
     boundary_edges,
     edge_classes,
@@ -43,8 +42,20 @@ def test_numbers_mean_nothing_across_rois_and_rois_of_one_piece_are_left_out() -
     rois = [Rectangle(0, 10, 0, 30), Rectangle(10, 20, 0, 30)]
     table = partition_agreement({"a": first, "b": second, "one": np.ones_like(first)}, rois)
     assert table["nmi"][0] == pytest.approx(1.0)
-    assert table["rois"].tolist() == [2, 0, 0]
-    assert np.isnan(table["nmi"][1:]).all()
+    inside = table["over"] == "ROIs"
+    assert table["rois"][inside].tolist() == [2, 0, 0]
+    assert table["rois_one_sided"][inside].tolist() == [0, 2, 2]
+    assert np.isnan(table["nmi"][inside][1:]).all()
+
+
+def test_maps_of_the_whole_scan_are_compared_over_it_too() -> None:
+    maps = {"local": labels(0), "first": labels(1), "second": labels(2)}
+    rois = [Rectangle(0, 10, 0, 30), Rectangle(10, 20, 0, 30)]
+    table = partition_agreement(maps, rois, {"local"})
+    (row,) = np.flatnonzero(table["over"] == "scan")
+    assert (table["lane_a"][row], table["lane_b"][row]) == ("first", "second")
+    expected = adjusted_rand_score(maps["first"].ravel(), maps["second"].ravel())
+    assert table["ari"][row] == pytest.approx(expected, abs=1e-12)
 
 
 def halves(column: int) -> np.ndarray:
@@ -106,14 +117,3 @@ def test_edges_between_rois_say_nothing_of_local_maps() -> None:
     assert np.isnan(found["found"][0])
     assert found["length_um"].tolist() == [0.0, 20.0]
     assert found["found"][1] == 1.0
-
-
-def test_anomalies_beside_boundaries_are_counted_against_all_points() -> None:
-    classes = edge_classes(angles(10, 30.0), (2.0,))
-    anomaly = np.zeros((20, 30), bool)
-    anomaly[4, 9] = anomaly[5, 10] = anomaly[6, 25] = True
-    beside, expected = anomaly_agreement(anomaly, np.ones((20, 30), bool), classes)
-    assert beside == pytest.approx(2 / 3)
-    # The boundary lies half a point from columns 9 and 10, one and a half from 8 and 11.
-    assert expected == pytest.approx(2 / 30)
-    assert np.isnan(anomaly_agreement(~np.ones((20, 30), bool), np.ones((20, 30), bool), classes)[0])

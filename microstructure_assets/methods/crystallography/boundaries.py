@@ -43,6 +43,7 @@ def grain_sides(
     geometry: MapGeometry,
     *,
     subgrain_deg: float = math.inf,
+    measured: NDArray[np.bool_] | None = None,
 ) -> GrainSides:
     """Sides between different grains, and inside grains those of a misorientation from `subgrain_deg` on.
 
@@ -51,12 +52,21 @@ def grain_sides(
     grain : ndarray of int, shape (rows, columns)
         0 = none; such points have no sides here.
     edge_angle_deg : ndarray, shape (forward steps, rows, columns)
-        As `edge_misorientations` gives it.
+        As `edge_misorientations` gives it for orientations in which every point of a grain has one
+        (:func:`~microstructure_assets.methods.crystallography.grain_statistics.filled_orientations`).
     geometry : MapGeometry
     subgrain_deg : float
         [degrees]
+    measured : ndarray of bool, shape (rows, columns), optional
+        Where orientations were measured; sides inside a grain are between two such points. Everywhere if not given.
+
+    Raises
+    ------
+    ValueError
+        If a side between points of grains has no misorientation.
     """
     rows, columns = grain.shape
+    own = (np.ones(grain.shape, bool) if measured is None else measured).ravel()
     offsets, lengths = geometry.neighbourhood.forward().offsets, geometry.side_lengths_um()
     flat, found = grain.ravel(), []
     for parity in (0, 1):
@@ -67,8 +77,15 @@ def grain_sides(
             second = first + down * columns + right
             angle = edge_angle_deg[k].ravel()[first]
             inside = flat[first] == flat[second]
-            wanted = (flat[first] > 0) & (flat[second] > 0) & (~inside | (angle >= subgrain_deg))
+            within = inside & (angle >= subgrain_deg) & own[first] & own[second]
+            wanted = (flat[first] > 0) & (flat[second] > 0) & (~inside | within)
             first, second, angle = first[wanted], second[wanted], angle[wanted]
+            if np.isnan(angle).any():
+                place = int(first[np.isnan(angle)][0])
+                raise ValueError(
+                    f"edge_angle_deg: found NaN beside point {divmod(place, columns)}, expected a misorientation of "
+                    "all neighbours that belong to grains"
+                )
             found.append(GrainSides(first, second, angle, np.full(len(first), lengths[parity, k])))
     order = np.argsort(np.concatenate([part.first for part in found]), kind="stable")
     return GrainSides(

@@ -37,6 +37,16 @@ class MapGeometry:
         """[µm²]"""
         return self.step_y_um * self.step_x_um
 
+    @property
+    def cell_moments_um2(self) -> tuple[float, float]:
+        """Second moments of a cell about its centre along y and x, over its area [µm²].
+
+        Of a rectangle of side w, w²/12; of a regular hexagon 5/72 of the squared distance of its parallel sides.
+        """
+        if self.kind == "hexagonal":
+            return 5 / 54 * self.step_y_um**2, 5 / 72 * self.step_x_um**2
+        return self.step_y_um**2 / 12, self.step_x_um**2 / 12
+
     def side_lengths_um(self) -> NDArray[np.float64]:
         """Length of the side that each forward step of the neighbourhood crosses [µm], as (2, steps), by parity."""
         steps = self.neighbourhood.forward().offsets

@@ -13,7 +13,7 @@ from microstructure_assets.methods.crystallography import statistics_kernels as 
 from microstructure_assets.methods.crystallography.boundaries import GrainSides, twin_deviations
 from microstructure_assets.methods.crystallography.geometry import MapGeometry
 from microstructure_assets.methods.crystallography.grains import GrainMap
-from microstructure_assets.methods.crystallography.symmetry import PhaseSymmetries
+from microstructure_assets.methods.crystallography.symmetry import PhaseSymmetries, laue_symmetry
 from microstructure_assets.methods.crystallography.twin_laws import TwinLaw
 
 Columns = dict[str, NDArray[np.generic]]
@@ -68,6 +68,29 @@ def grain_orientations(
     return GrainOrientations(grain_phase[1:], reference[1:], (total / np.maximum(count, 1))[1:])
 
 
+def filled_orientations(
+    grains: GrainMap, orientations: GrainOrientations, quaternion: NDArray[np.floating], phase: NDArray[np.integer]
+) -> tuple[NDArray[np.floating], NDArray[np.int32]]:
+    """Orientations and phases in which every point of a grain has one, and no other point.
+
+    Points that a grain was given though not measured as part of it, unindexed ones and spikes, take the grain's phase
+    and mean orientation, so that its boundaries are its own and not theirs.
+
+    Returns
+    -------
+    quaternion : ndarray, shape (rows, columns, 4)
+    phase : ndarray of int32, shape (rows, columns)
+        0 where a point belongs to no grain.
+    """
+    given = (grains.grain > 0) & ~grains.measured
+    number = grains.grain[given] - 1
+    turned = quaternion.copy()
+    turned[given] = orientations.quaternion[number]
+    own = np.where(grains.grain > 0, phase, 0).astype(np.int32)
+    own[given] = orientations.phase[number]
+    return turned, own
+
+
 def grain_shapes(grains: GrainMap, geometry: MapGeometry) -> Columns:
     """Size, place and shape of each grain, filled points included.
 
@@ -86,8 +109,9 @@ def grain_shapes(grains: GrainMap, geometry: MapGeometry) -> Columns:
     safe = np.maximum(count, 1)
     centre_y, centre_x = (np.bincount(label, part, size) / safe for part in (y, x))
     y, x = y - centre_y[label], x - centre_x[label]
-    yy = np.bincount(label, y * y, size) / safe + geometry.step_y_um**2 / 12
-    xx = np.bincount(label, x * x, size) / safe + geometry.step_x_um**2 / 12
+    cell_yy, cell_xx = geometry.cell_moments_um2
+    yy = np.bincount(label, y * y, size) / safe + cell_yy
+    xx = np.bincount(label, x * x, size) / safe + cell_xx
     xy = np.bincount(label, x * y, size) / safe
     middle, half = (yy + xx) / 2, np.hypot((xx - yy) / 2, xy)
     edge = np.zeros(size, bool)
@@ -187,7 +211,8 @@ def twin_lengths(
     twin_of_any = np.zeros(len(pairs), bool)
     rows = []
     for law in laws:
-        fitting = [number for number, group in enumerate(point_groups, 1) if _laue(group) == _laue(law.point_group)]
+        laue = laue_symmetry(law.point_group).name
+        fitting = [number for number, group in enumerate(point_groups, 1) if laue_symmetry(group).name == laue]
         eligible = (a != b) & (phase[a] == phase[b]) & np.isin(phase[a], fitting)
         twin = np.zeros(len(pairs), bool)
         twin[eligible] = twin_deviations(mean[a[eligible]], mean[b[eligible]], law) <= tolerance_deg
@@ -199,9 +224,3 @@ def twin_lengths(
     names = ("law", "boundary_um", "share", "pairs")
     per_law = {name: np.array([row[k] for row in rows], object if k == 0 else None) for k, name in enumerate(names)}
     return {"twin_boundary_um": total[1:]}, per_law
-
-
-def _laue(point_group: str) -> str:
-    from orix.crystal_map import Phase
-
-    return str(Phase(point_group=point_group).point_group.laue.name)

@@ -14,6 +14,11 @@ from microstructure_assets.errors import InputError
 # orix's monoclinic groups turn about z; with x along a and z along c*, the frame of all maps, b lies along y.
 _ABOUT_B = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
 _B_TO_Z = np.array([np.sqrt(0.5), np.sqrt(0.5), 0.0, 0.0])
+# orix's trigonal groups have their two-fold axes along a, as 321 has; those of 312 lie half-way between, 30° further.
+_BETWEEN_A = {"312": "32", "31m": "3m", "-31m": "-3m"}
+_A_TO_BETWEEN = np.array([np.cos(np.pi / 12), 0.0, 0.0, np.sin(np.pi / 12)])
+#: Space groups of point groups 312, 31m and -31m.
+_BETWEEN_A_GROUPS = {149: "312", 151: "312", 153: "312", 157: "31m", 159: "31m", 162: "-31m", 163: "-31m"}
 _IDENTITY = np.array([1.0, 0.0, 0.0, 0.0])
 
 
@@ -58,7 +63,8 @@ def proper_operators(point_group: str) -> NDArray[np.float64]:
     Parameters
     ----------
     point_group : str
-        International symbol, as ``m-3m``.
+        International symbol, as ``m-3m``; of trigonal crystals whose two-fold axes lie between the edges of the cell
+        with their place, as ``312`` (:func:`symbol_with_axes`).
 
     Returns
     -------
@@ -74,7 +80,21 @@ def proper_operators(point_group: str) -> NDArray[np.float64]:
     group = laue_symmetry(point_group)
     if group.name == "2/m":
         return _ABOUT_B.copy()
-    return np.ascontiguousarray(group.proper_subgroup.data, dtype=np.float64)
+    operators = np.ascontiguousarray(group.proper_subgroup.data, dtype=np.float64)
+    if point_group in _BETWEEN_A:
+        from orix.quaternion import Rotation
+
+        turn = Rotation(to_orix_setting(point_group))
+        operators = np.ascontiguousarray((~turn * Rotation(operators) * turn).data)
+    return operators
+
+
+def symbol_with_axes(point_group: str, space_group: int | None) -> str:
+    """The symbol of a point group, with the place of the two-fold axes of trigonal crystals where the space group says.
+
+    ``32`` of space group 149 (P312) is ``312``; without a space group the axes lie along the edges of the cell.
+    """
+    return _BETWEEN_A_GROUPS.get(space_group or 0, point_group)
 
 
 def laue_symmetry(point_group: str) -> Any:
@@ -88,7 +108,7 @@ def laue_symmetry(point_group: str) -> Any:
     from orix.crystal_map import Phase
 
     try:
-        group = Phase(point_group=point_group).point_group
+        group = Phase(point_group=_BETWEEN_A.get(point_group, point_group)).point_group
     except ValueError as error:
         raise _unknown(point_group) from error
     if group is None:
@@ -98,6 +118,8 @@ def laue_symmetry(point_group: str) -> Any:
 
 def to_orix_setting(point_group: str) -> NDArray[np.float64]:
     """Rotation of the crystal frame to the one in which orix has the axes of the Laue group, (4,) quaternion."""
+    if point_group in _BETWEEN_A:
+        return _A_TO_BETWEEN
     return _B_TO_Z if laue_symmetry(point_group).name == "2/m" else _IDENTITY
 
 

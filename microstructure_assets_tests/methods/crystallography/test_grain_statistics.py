@@ -14,6 +14,7 @@ from microstructure_assets.methods.crystallography.boundaries import grain_sides
 from microstructure_assets.methods.crystallography.geometry import MapGeometry
 from microstructure_assets.methods.crystallography.grain_statistics import (
     boundary_lengths,
+    filled_orientations,
     grain_orientations,
     grain_shapes,
     twin_lengths,
@@ -55,8 +56,9 @@ def test_an_ellipse_has_its_axes_and_direction() -> None:
     assert shape["long_axis_deg"][0] == pytest.approx(30, abs=0.3)
 
 
-def test_a_single_point_is_round_and_touches_the_edge() -> None:
-    shape = grain_shapes(whole([[1]]), UNIT)
+@pytest.mark.parametrize("geometry", [UNIT, MapGeometry("hexagonal", np.sqrt(0.75) * 0.4, 0.4)])
+def test_a_single_point_is_round_and_touches_the_edge(geometry: MapGeometry) -> None:
+    shape = grain_shapes(whole([[1]]), geometry)
     assert shape["aspect_ratio"][0] == pytest.approx(1)
     assert shape["touches_edge"][0]
 
@@ -100,6 +102,48 @@ def test_boundaries_by_class_on_a_map_drawn_by_hand() -> None:
     assert found["boundary_2_15deg_um"].tolist() == [2, 2, 0]
     assert found["boundary_above_15deg_um"].tolist() == [2, 2, 0]
     assert found["boundary_phase_um"].tolist() == [6, 0, 6]
+
+
+def test_boundaries_of_filled_and_wild_points_are_those_of_their_grains() -> None:
+    """Two grains 5° apart, a column without orientation between them and a wild point inside the second."""
+    turn = np.where(np.arange(6)[None, :] < 3, 0.0, 5.0) + np.zeros((5, 1))
+    turn[2, 4] = 40.0
+    phase = np.ones((5, 6), np.int32)
+    phase[:, 2] = 0
+    quaternion = np.array([[rotation((0, 0, 1), angle) for angle in row] for row in turn])
+    symmetries, around = PhaseSymmetries.of(["m-3m"]), UNIT.neighbourhood
+    raw = edge_misorientations(quaternion, phase, symmetries, around)
+    grains = find_grains(raw, phase, around, threshold_deg=2, minimum_points=2, fill_points=20)
+    assert grains.count == 2
+    assert (grains.grain > 0).all()
+    orientations = grain_orientations(grains, quaternion, phase, symmetries)
+    with pytest.raises(ValueError, match="found NaN beside point"):
+        grain_sides(grains.grain, raw, UNIT)
+    filled = edge_misorientations(*filled_orientations(grains, orientations, quaternion, phase), symmetries, around)
+    sides = grain_sides(grains.grain, filled, UNIT, subgrain_deg=0.5, measured=grains.measured)
+    found = boundary_lengths(grains.grain, sides, 2, (2, 15))
+    assert found["boundary_2_15deg_um"].tolist() == [5, 5]
+    assert not any(found[f"boundary_{name}_um"].any() for name in ("below_2deg", "above_15deg", "phase"))
+
+
+def test_a_wild_point_of_another_phase_makes_no_phase_boundary() -> None:
+    phase = np.ones((5, 5), np.int32)
+    phase[2, 2] = 2
+    quaternion = np.tile([1.0, 0, 0, 0], (5, 5, 1))
+    symmetries, around = PhaseSymmetries.of(["m-3m", "6/mmm"]), UNIT.neighbourhood
+    raw = edge_misorientations(quaternion, phase, symmetries, around)
+    grains = find_grains(raw, phase, around, threshold_deg=2, minimum_points=2, fill_points=20)
+    orientations = grain_orientations(grains, quaternion, phase, symmetries)
+    turned, own = filled_orientations(grains, orientations, quaternion, phase)
+    assert (own == 1).all()
+    sides = grain_sides(
+        grains.grain,
+        edge_misorientations(turned, own, symmetries, around),
+        UNIT,
+        subgrain_deg=1,
+        measured=grains.measured,
+    )
+    assert len(sides.first) == 0
 
 
 def test_neighbours_of_voronoi_grains_are_counted_as_by_hand() -> None:
@@ -177,6 +221,8 @@ def characterised(path: Path, law: str) -> tuple[GrainMap, dict[str, np.ndarray]
         edges, maps.phase_id, geometry.neighbourhood, threshold_deg=5, minimum_points=5, fill_points=20
     )
     orientations = grain_orientations(grains, maps.quaternion, maps.phase_id, symmetries)
+    filled = filled_orientations(grains, orientations, maps.quaternion, maps.phase_id)
+    edges = edge_misorientations(*filled, symmetries, geometry.neighbourhood)
     sides = grain_sides(grains.grain, edges, geometry)
     return grains, twin_lengths(grains, sides, orientations, [TwinLaw.parse(law)], groups, 5.0)[1]
 

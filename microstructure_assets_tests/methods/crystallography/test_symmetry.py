@@ -9,8 +9,13 @@ from hypothesis import strategies as st
 from orix.quaternion import Rotation
 from orix.vector import Vector3d
 
+from microstructure_assets.indexing.reflectors import symmetry_quaternions
 from microstructure_assets.methods.crystallography.colours import inverse_pole_figure_colours
-from microstructure_assets.methods.crystallography.symmetry import PointGroupUnknown, proper_operators
+from microstructure_assets.methods.crystallography.symmetry import (
+    PointGroupUnknown,
+    proper_operators,
+    symbol_with_axes,
+)
 
 #: Rotations of the Laue classes, counted from the international tables.
 ORDERS = {
@@ -49,8 +54,24 @@ def test_monoclinic_crystals_turn_about_b_as_all_others_about_their_axes() -> No
     assert np.isclose((hexagonal * x).data[:, 0], 1).sum() == 2
 
 
+@pytest.mark.parametrize(
+    ("space_group", "point_group", "symbol"),
+    [(149, "32", "312"), (163, "-3m", "-31m"), (157, "3m", "31m"), (150, "32", "32"), (166, "-3m", "-3m")],
+)
+def test_trigonal_crystals_have_their_axes_where_the_space_group_has_them(
+    space_group: int, point_group: str, symbol: str
+) -> None:
+    """Against the rotations of the space group's operations, by diffpy."""
+    found = symbol_with_axes(point_group, space_group)
+    assert found == symbol
+    expected = np.array(symmetry_quaternions(space_group, (5.0, 5.0, 7.0), (90.0, 90.0, 120.0)))
+    own = proper_operators(found)
+    assert len(own) == len(expected) == 6
+    np.testing.assert_allclose(np.abs(own @ expected.T).max(axis=1), 1.0, atol=1e-9)
+
+
 @settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10_000), group=st.sampled_from(["2/m", "mmm", "-3m", "6/mmm", "m-3m"]))
+@given(seed=st.integers(0, 10_000), group=st.sampled_from(["2/m", "mmm", "-3m", "-31m", "6/mmm", "m-3m"]))
 def test_colours_are_those_of_every_equivalent_orientation(seed: int, group: str) -> None:
     random = np.random.default_rng(seed)
     first = random.normal(size=(1, 3, 4))
