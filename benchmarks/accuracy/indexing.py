@@ -64,30 +64,35 @@ def measure(given: dict[str, Any], seed: int) -> list[Row]:
 
 
 def _compared(found: IndexedPoints, twin: Twin) -> Row:
-    """Errors of what was found, and what follows from it beside what follows from the truth."""
-    truth = twin.truth
+    """Errors of what was found, and what follows from it beside what is true of the twin.
+
+    The true kernel average in grains that turn by a constant angle per point along a direction of their own is that
+    angle times the mean of (|cos| + |sin|) / 2 over all directions, 2/π.
+    """
+    truth, settings = twin.truth, twin.settings
     true_phase = truth.phase + 1
     phase, quaternion = found.phase_id.reshape(SHAPE), found.quaternion.reshape(*SHAPE, 4)
     pure, indexed_points = truth.own_fraction >= PURE, phase > 0
     right = pure & (phase == true_phase)
     error = _misorientation_deg(quaternion[right], truth.orientation[right])
-    symmetries = PhaseSymmetries.of(["m-3m"] * len(twin.settings.phases))
-    both = ((quaternion, phase), (truth.orientation, true_phase))
-    own_kam, true_kam = (_kam(turns, which, symmetries) for turns, which in both)
-    own, true = (diameters(grains_of(turns, which, symmetries)) for turns, which in both)
-    known = pure & np.isfinite(own_kam) & np.isfinite(true_kam)
+    symmetries = PhaseSymmetries.of(["m-3m"] * len(settings.phases))
+    kam, grain = _kam(quaternion, phase, symmetries), grains_of(quaternion, phase, symmetries)
+    true_grain = truth.grain.astype(np.int32) + 1
+    own, true = diameters(grain), diameters(true_grain)
+    own, true = own[own > 0], true[true > 0]
     return {
         "indexed": float(indexed_points[pure].mean()),
         "right_phase": float(right.sum() / max(1, (pure & indexed_points).sum())),
         "error": float(np.median(error)),
         "error_high": float(np.percentile(error, 95)),
         "wrong": float(np.mean(error > WRONG_DEG)),
-        "kam": float(np.mean(own_kam[known])),
-        "kam_true": float(np.mean(true_kam[known])),
+        "kam": float(np.nanmean(kam[pure])),
+        "kam_true": settings.orientation_gradient_deg_per_um * settings.step_um * 2 / np.pi,
         "grains": len(own),
         "grains_true": len(true),
         "number_ratio": float(own.mean() / true.mean()),
         "area_ratio": float(np.average(own, weights=own**2) / np.average(true, weights=true**2)),
+        "boundary_ratio": _sides(grain) / _sides(true_grain),
     }
 
 
@@ -130,6 +135,12 @@ def grains_of(quaternion: NDArray[Any], phase: NDArray[Any], symmetries: PhaseSy
         minimum_points=settings.grain_minimum_points,
         fill_points=settings.grain_fill_points,
     ).grain
+
+
+def _sides(grain: NDArray[np.int32]) -> int:
+    """Sides between points of different grains."""
+    pairs = ((grain[:, 1:], grain[:, :-1]), (grain[1:], grain[:-1]))
+    return sum(int(np.count_nonzero((one != other) & (one > 0) & (other > 0))) for one, other in pairs)
 
 
 def diameters(grain: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -177,6 +177,7 @@ TABLES: dict[str, Table] = {
             Column("grains_true", "of the truth", 0),
             Column("number_ratio", "number mean over true", 3, lambda row: (0.98, 1.02)),
             Column("area_ratio", "area mean over true", 3, lambda row: (0.98, 1.02)),
+            Column("boundary_ratio", "boundary length over true", 3, lambda row: (0.98, 1.02)),
         ),
     ),
     "sample": Table(

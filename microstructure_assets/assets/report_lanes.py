@@ -104,7 +104,7 @@ def _correlations(view: ScanView) -> Section:
         f"together beyond chance and beyond what {baseline} say, by {facts['compared_units']} "
         f"{facts['unit_of_comparison']}.",
         doubt,
-        f"Where neighbouring {facts['unit_of_comparison']} resemble one another, as under a gradient through the sample, "
-        "one scan in ten holds a pair that is called real by chance.",
+        f"Where neighbouring {facts['unit_of_comparison']} resemble one another, as under a gradient through the "
+        "sample, one scan in ten holds a pair that is called real by chance.",
     )
     return Section("Latents and maps", words, found.figure(), "Correlation of latents with maps given the baseline")
