@@ -24,7 +24,7 @@ class Gain:
     Attributes
     ----------
     twins : int
-        Seeds; a twin has all shares of its phases in one.
+        Seeds.
     median, bound : float
         Median over twins and regions, and its one-sided lower 95 % bound: twins are drawn, with all their regions.
     worst_region : str
@@ -45,23 +45,21 @@ class Gain:
 
 
 def gain_of(rows: Sequence[Row], score: str) -> Gain:
-    """Gain of the rows of one form; twins that lack a region or a share are left out."""
-    seeds = sorted({row["seed"] for row in rows})
-    places = sorted({(row["region"], row["cube_on_cube"]) for row in rows})
-    gain = np.full((len(seeds), len(places)), np.nan)
+    """Gain of the rows of one form; twins that lack a region are left out."""
+    seeds, regions = sorted({row["seed"] for row in rows}), sorted({row["region"] for row in rows})
+    gain = np.full((len(seeds), len(regions)), np.nan)
     for row in rows:
-        gain[seeds.index(row["seed"]), places.index((row["region"], row["cube_on_cube"]))] = row[f"gain_{score}"]
+        gain[seeds.index(row["seed"]), regions.index(row["region"])] = row[f"gain_{score}"]
     gain = gain[np.isfinite(gain).all(axis=1)]
     if not len(gain):
         return Gain(0, np.nan, np.nan, "", np.nan)
-    regions = sorted({region for region, _ in places})
-    by_region = [float(np.median(gain[:, [place[0] == region for place in places]])) for region in regions]
+    by_region = np.median(gain, axis=0)
     least = int(np.argmin(by_region))
-    return Gain(len(gain), float(np.median(gain)), lower_bound(gain), regions[least], by_region[least])
+    return Gain(len(gain), float(np.median(gain)), lower_bound(gain), regions[least], float(by_region[least]))
 
 
 def lower_bound(gain: NDArray[np.float64]) -> float:
-    """One-sided lower 95 % bound of the median of (twins, places), by drawing twins; by percentiles."""
+    """One-sided lower 95 % bound of the median of (twins, regions), by drawing twins; by percentiles."""
     drawn = np.random.default_rng(0).integers(len(gain), size=(_DRAWS, len(gain)))
     return float(np.quantile(np.median(gain[drawn].reshape(_DRAWS, -1), axis=1), 0.05))
 

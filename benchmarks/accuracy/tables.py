@@ -183,7 +183,7 @@ TABLES: dict[str, Table] = {
     "sample": Table(
         "sample",
         "A partially reduced ore: Rand indices of regions, and gains over the published options in the same region",
-        (("cube_on_cube", "wüstite as the magnetite"), ("region", "region"), ("form", "form")),
+        (("region", "region"), ("form", "form")),
         (
             Column("phase", "phases", 2),
             Column("grain", "grains", 2),

@@ -15,7 +15,7 @@ REGIONS = ("a", "b")
 def rows(gain: np.ndarray, form: str = "default, scores", seen: int = 0) -> list[Row]:
     """Rows of gains (twins, regions)."""
     return [
-        {"seed": seed, "region": REGIONS[place], "cube_on_cube": 0.5, "form": form, "seen": seen, "gain_grain": value}
+        {"seed": seed, "region": REGIONS[place], "form": form, "seen": seen, "gain_grain": value}
         | {"gain_phase": value, "gain_mapped": value}
         for seed, line in enumerate(gain)
         for place, value in enumerate(line)
