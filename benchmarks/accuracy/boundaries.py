@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from benchmarks.accuracy.twins import twin_settings
 from microstructure_assets.methods.boundaries import weight_crossings
 from microstructure_assets.methods.settings import BoundariesSettings
 from microstructure_assets.simulation.truth import Truth
-from microstructure_assets.simulation.twin import simulate
+from microstructure_assets.simulation.twin import Twin, simulate
 
 FALSE_RATE = 0.01
 #: From here on no window of three points a side reaches a boundary.
@@ -168,22 +169,53 @@ def recall_parameters(quick: bool) -> list[dict[str, Any]]:
     return [{"shape": [90, 120], "diameter": 28.0, "angle": angle, "nu": nu} for nu in noises for angle in angles]
 
 
+@dataclass(frozen=True)
+class SubGrains:
+    """A twin whose grains are all split.
+
+    Attributes
+    ----------
+    twin : Twin
+    positive, negative, away : Edges
+        Edges between sub-grains, those that are none, and of the latter those away from any.
+    """
+
+    twin: Twin
+    positive: Edges
+    negative: Edges
+    away: Edges
+
+    @classmethod
+    def of(cls, given: dict[str, Any], seed: int) -> SubGrains:
+        """The twin of these parameters."""
+        shape = (given["shape"][0], given["shape"][1])
+        split = {"sub_grain_misorientation_deg": given["angle"], "sub_grain_fraction": 1.0}
+        twin = simulate(twin_settings(shape, given["diameter"], given["nu"], seed, **split))
+        truth = twin.truth
+        # The beam spreads a boundary over its neighbours: an edge beside one is neither a hit nor a false alarm.
+        pure = truth.own_domain_fraction >= 0.99
+        negative = Edges(
+            (truth.boundary_x == 0) & pure[:, 1:] & pure[:, :-1], (truth.boundary_y == 0) & pure[1:] & pure[:-1]
+        )
+        remote = _distance(label_edges(truth.domain)) >= REMOTE_POINTS
+        away = Edges(negative.x & remote[:, 1:] & remote[:, :-1], negative.y & remote[1:] & remote[:-1])
+        return cls(twin, Edges(truth.boundary_x == 1, truth.boundary_y == 1), negative, away)
+
+    def row(self, name: str, strength: Edges) -> Row:
+        """Recall of the sub-grain edges by a score of the edges, at 1 % of false ones."""
+        real, false = (strength.values(own).astype(float) for own in (self.positive, self.negative))
+        recall, threshold = recall_at_false_rate(real, false, FALSE_RATE)
+        recall_away, _ = recall_at_false_rate(real, strength.values(self.away).astype(float), FALSE_RATE)
+        both = np.concatenate([real, false])
+        roc, _ = ranking(np.arange(len(both)) < len(real), both)
+        found: Row = {"score": name, "recall": recall, "recall_away": recall_away, "threshold": threshold}
+        return {**found, "roc": roc, "true": len(real)}
+
+
 def measure_recall(given: dict[str, Any], seed: int) -> list[Row]:
     """Rows of one twin: recall of its sub-grain edges, by the score of the edge itself, at 1 % of false edges."""
-    shape, angle = (given["shape"][0], given["shape"][1]), given["angle"]
-    split = {"sub_grain_misorientation_deg": angle, "sub_grain_fraction": 1.0}
-    twin = simulate(twin_settings(shape, given["diameter"], given["nu"], seed, **split))
-    truth = twin.truth
-    positive = Edges(truth.boundary_x == 1, truth.boundary_y == 1)
-    # The beam spreads a boundary over its neighbours: an edge beside one is neither a hit nor a false alarm.
-    pure = truth.own_domain_fraction >= 0.99
-    negative = Edges(
-        (truth.boundary_x == 0) & pure[:, 1:] & pure[:, :-1], (truth.boundary_y == 0) & pure[1:] & pure[:-1]
-    )
-    remote = _distance(label_edges(truth.domain)) >= REMOTE_POINTS
-    away = Edges(negative.x & remote[:, 1:] & remote[:, :-1], negative.y & remote[1:] & remote[:-1])
-    settings = LaneSettings()
-    patterns = preprocess(twin, settings.preprocessing)
+    scan, settings = SubGrains.of(given, seed), LaneSettings()
+    patterns = preprocess(scan.twin, settings.preprocessing)
     lane = run_lane(patterns, 4, settings, with_weights=True)
     assert lane.stitched is not None
     scores = {
@@ -191,16 +223,7 @@ def measure_recall(given: dict[str, Any], seed: int) -> list[Row]:
         "change of the weights": _weight_change(lane),
         "unlikeness of the two patterns": _unlikeness(patterns),
     }
-    rows = []
-    for name, strength in scores.items():
-        real, false = strength.values(positive).astype(float), strength.values(negative).astype(float)
-        recall, threshold = recall_at_false_rate(real, false, FALSE_RATE)
-        recall_away, _ = recall_at_false_rate(real, strength.values(away).astype(float), FALSE_RATE)
-        both = np.concatenate([real, false])
-        roc, _ = ranking(np.arange(len(both)) < len(real), both)
-        row: Row = {"score": name, "recall": recall, "recall_away": recall_away, "threshold": threshold}
-        rows.append({**row, "roc": roc, "true": len(real)})
-    return rows
+    return [scan.row(name, strength) for name, strength in scores.items()]
 
 
 def _distance(edges: Edges) -> NDArray[np.float64]:

@@ -49,18 +49,29 @@ def parameters(quick: bool) -> list[dict[str, Any]]:
 def measure(given: dict[str, Any], seed: int) -> list[Row]:
     """What indexing of the corrected patterns finds in each form, and what the true orientations would have given."""
     twin = simulate(twin_settings((SHAPE[0], SHAPE[1]), given["diameter"], given["nu"], seed, **TWINS[given["twin"]]))
-    bands, patterns = indexer_of(twin), _patterns(twin)
-    masters = {number: master.signal for number, master in enumerate(twin.masters, 1)}
-    energy = twin.settings.beam_energy_kev
-    refine = Refiner(masters, bands.geometry, energy, IndexingSettings().refinement_reach_deg).refined
+    bands, patterns = indexer_of(twin), corrected_patterns(twin)
     by_bands = bands.index(patterns)
-    compared = indexed([patterns], DictionaryIndexer(masters, bands.geometry, energy))
     forms = {
         "bands": by_bands,
-        "bands, refined": refine(patterns, by_bands),
-        "dictionary, refined": refine(patterns, compared),
+        "bands, refined": _refiner(twin).refined(patterns, by_bands),
+        "dictionary, refined": by_dictionary(twin, patterns),
     }
     return [{"form": name, **_compared(found, twin)} for name, found in forms.items()]
+
+
+def by_dictionary(twin: Twin, patterns: NDArray[np.float32]) -> IndexedPoints:
+    """Dictionary indexing with default settings and the true geometry, refined."""
+    geometry, energy = indexer_of(twin).geometry, twin.settings.beam_energy_kev
+    return _refiner(twin).refined(patterns, indexed([patterns], DictionaryIndexer(_masters(twin), geometry, energy)))
+
+
+def _masters(twin: Twin) -> dict[int, Any]:
+    return {number: master.signal for number, master in enumerate(twin.masters, 1)}
+
+
+def _refiner(twin: Twin) -> Refiner:
+    geometry, energy = indexer_of(twin).geometry, twin.settings.beam_energy_kev
+    return Refiner(_masters(twin), geometry, energy, IndexingSettings().refinement_reach_deg)
 
 
 def _compared(found: IndexedPoints, twin: Twin) -> Row:
@@ -113,10 +124,11 @@ def indexer_of(twin: Twin) -> HoughIndexer:
     return HoughIndexer.of(indexed_phases(phases_of(twin), settings), geometry, settings)
 
 
-def _patterns(twin: Twin) -> NDArray[np.float32]:
-    height, width = twin.settings.detector_height_px, twin.settings.detector_width_px
+def corrected_patterns(twin: Twin) -> NDArray[np.float32]:
+    """All patterns without background, (n, height, width)."""
+    rows, _, height, width = twin.shape
     correct = BackgroundCorrection.prepare((height, width), PreprocessingSettings(), twin.static_background)
-    return np.concatenate([correct(twin.read_rows(row, row + 1).reshape(-1, height, width)) for row in range(SHAPE[0])])
+    return np.concatenate([correct(twin.read_rows(row, row + 1).reshape(-1, height, width)) for row in range(rows)])
 
 
 def _kam(quaternion: NDArray[Any], phase: NDArray[Any], symmetries: PhaseSymmetries) -> NDArray[np.floating]:
