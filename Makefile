@@ -38,7 +38,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 30
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 30
 
 docs: $(READY)
 	$(BIN)/python -m microstructure_assets.store.contract_page docs/artifacts.md

@@ -26,21 +26,23 @@ QUICK = {
 NAMES = [spec.name for spec in LATENT_ARTIFACTS]
 
 
-@pytest.fixture
-def latents(lab: Lab, small_twin: Path) -> Lab:
-    """The small twin with its latents, after `characterize`."""
+def test_latents_from_file_to_bands_and_agreement(lab: Lab, small_twin: Path) -> None:
+    """One test, as the training takes long."""
     lab.characterize(small_twin, "s", QUICK)
     assert not any(name in NAMES for name, _ in lab.heads("s"))
     run_job(lab.instance, "s", name="latents")
-    return lab
+    check_latents(lab)
+    check_agreement(lab)
 
 
-def test_latents_from_file_to_bands(latents: Lab, small_twin: Path) -> None:
+def check_latents(latents: Lab) -> None:
     store = latents.store
     network = store.read("s", "pattern_vae")
     facts = network.document()
     assert (facts["latent"], facts["height_px"], facts["width_px"]) == (8, 30, 30)
-    assert 0 < facts["held_out_error"] < 4 * facts["held_out_variance"]
+    assert (
+        0 < facts["held_out_error"] < 1.5 * facts["held_out_variance"]
+    )  # a dozen epochs
     assert facts["held_out_error_of_components"] <= facts["held_out_variance"]
     training = network.table("training")
     assert sorted(set(training["repeat"])) == [1, 2]
@@ -84,7 +86,8 @@ def test_latents_from_file_to_bands(latents: Lab, small_twin: Path) -> None:
     assert latents.events() == before
 
 
-def test_agreement_takes_the_clusters_of_latents_once_there_are_some(latents: Lab) -> None:
+def check_agreement(latents: Lab) -> None:
+    """It takes the clusters of latents once there are some."""
     store = latents.store
     first = store.read("s", "lane_agreement")
     assert "clusters of latents" not in set(first.table("partitions")["lane_a"]) | set(
