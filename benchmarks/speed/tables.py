@@ -129,8 +129,8 @@ def _verdict(goal: float | None, ratio: float, run: Run, own: str, peer: str) ->
 def _notes(benchmark: Benchmark, run: Run, line: Line) -> list[str]:
     """What the check, the cold calls and the machine say of a benchmark."""
     notes = [f"`{benchmark.name}` ({benchmark.data}): " + "; ".join(_figures(run)) + "."]
-    for own in run.cold.keys() & benchmark.ours.keys():
-        for peer in run.cold.keys() & benchmark.peers.keys():
+    for own in (name for name in benchmark.ours if name in run.cold):  # in their order, which a set has not
+        for peer in (name for name in benchmark.peers if name in run.cold):
             ours, theirs = (_middle(run.cold[name], "wall_s") for name in (own, peer))
             notes.append(f"First call in a process, {own}: {ours:.3g} s against {theirs:.3g} s, {theirs / ours:.3g}×.")
     for peer, figure in benchmark.updates_to_equal.items():
