@@ -105,6 +105,6 @@ def _correlations(view: ScanView) -> Section:
         f"{facts['unit_of_comparison']}.",
         doubt,
         f"Where neighbouring {facts['unit_of_comparison']} resemble one another, as under a gradient through the "
-        "sample, one scan in ten holds a pair that is called real by chance.",
+        "sample, up to one scan in ten holds a pair that is called real by chance.",
     )
     return Section("Latents and maps", words, found.figure(), "Correlation of latents with maps given the baseline")

@@ -20,8 +20,8 @@ class ChecksSettings(Settings):
         0.15,
         ge=0,
         le=1,
-        description="Least median of the correlation with simulated patterns over the indexed points; noise of 60x60 "
-        "pixels reaches 0.09 in a dictionary of 30,000",
+        description="Least median of the correlation with simulated patterns over the indexed points; noise of 3,600 "
+        "pixels stays below 0.12 in a dictionary",
     )
     angular_deviation_limit_deg: float = Field(
         1.0, gt=0, le=10, description="Largest median of the mean angular deviation of the bands [degrees]"

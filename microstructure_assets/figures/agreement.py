@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microstructure_assets.figures.canvas import Box, Canvas, text_width
-from microstructure_assets.figures.colours import INK, MISSING, MUTED, colourise, finite_limits, label_palette
+from microstructure_assets.figures.colours import (
+    INK,
+    MISSING,
+    MUTED,
+    colourise,
+    finite_limits,
+    label_palette,
+    phase_palette,
+)
 from microstructure_assets.figures.grid import POINTS, Grid
 from microstructure_assets.figures.inputs import (
     NO_TABLES,
@@ -133,10 +141,7 @@ class _Overlays:
 
     def _phases(self, panel: MapPanel) -> np.ndarray:
         present = np.unique(self.phase)
-        palette = label_palette(64)
-        table = palette[(present - 1) % len(palette)]
-        table[present <= 0] = MISSING
-        return np.asarray(table[np.searchsorted(present, panel.sample(self.phase))])
+        return np.asarray(phase_palette(present)[np.searchsorted(present, panel.sample(self.phase))])
 
     def _kernel_averages(self, panel: MapPanel) -> np.ndarray:
         limits = finite_limits(self.kam) or (0.0, 1.0)

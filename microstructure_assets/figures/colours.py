@@ -155,6 +155,25 @@ def label_palette(count: int) -> np.ndarray:
     return _palette(size)[:count]
 
 
+def phase_palette(present: np.ndarray) -> np.ndarray:
+    """Colour of each phase that occurs: phase number p has the palette's colour p - 1 in every picture.
+
+    Parameters
+    ----------
+    present
+        Numbers of the phases, (phases,) integer; 0 and less are points without a phase.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (phases, 3), uint8.
+    """
+    palette = label_palette(64)
+    table = palette[(present - 1) % len(palette)]
+    table[present <= 0] = MISSING
+    return table
+
+
 def cluster_colours(cluster: np.ndarray) -> np.ndarray:
     """Colours of a cluster map: cluster c has the palette's colour c in every picture; negative labels are missing.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from microstructure_assets.figures import raster
 from microstructure_assets.figures.canvas import Box, Canvas, counted, number, words_in_box
-from microstructure_assets.figures.colours import INK, MISSING, label_palette, touching_colours
+from microstructure_assets.figures.colours import INK, MISSING, phase_palette, touching_colours
 from microstructure_assets.figures.grid import POINTS, Grid
 from microstructure_assets.figures.inputs import (
     NO_TABLES,
@@ -93,9 +93,7 @@ def draw_phase_map(
     sheet = map_with_sides(width_px(width_in), ratio(shape, grid), 0, bar=False, keys=True)
     panel = MapPanel(sheet.canvas, sheet.map_box, shape, grid)
     present = np.unique(phase)
-    palette = label_palette(64)
-    table = palette[(present - 1) % len(palette)]
-    table[present <= 0] = MISSING
+    table = phase_palette(present)
     panel.paint(table[np.searchsorted(present, panel.sample(phase))])
     title(sheet.canvas, panel.box, "Phases", counted(int((present > 0).sum()), "phase"), sheet.room)
     panel.axes()

@@ -40,9 +40,7 @@ def check_latents(latents: Lab) -> None:
     network = store.read("s", "pattern_vae")
     facts = network.document()
     assert (facts["latent"], facts["height_px"], facts["width_px"]) == (8, 30, 30)
-    assert (
-        0 < facts["held_out_error"] < 1.5 * facts["held_out_variance"]
-    )  # a dozen epochs
+    assert 0 < facts["held_out_error"] < 1.5 * facts["held_out_variance"]  # a dozen epochs
     assert facts["held_out_error_of_components"] <= facts["held_out_variance"]
     training = network.table("training")
     assert sorted(set(training["repeat"])) == [1, 2]

@@ -15,6 +15,7 @@ from microstructure_assets.figures.colours import (
     colourise,
     finite_limits,
     label_palette,
+    phase_palette,
     rgb_from_hex,
     rgb_from_oklab,
     touching_colours,
@@ -74,6 +75,13 @@ def touching_differ(labels: np.ndarray) -> None:
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 300), st.integers(0, 10_000))
 def test_touching_labels_differ_on_random_maps(height: int, width: int, count: int, seed: int) -> None:
     touching_differ(np.random.default_rng(seed).integers(-5, count, (height, width)))
+
+
+def test_a_phase_has_one_colour_whichever_others_are_there() -> None:
+    alone, beside = phase_palette(np.array([3])), phase_palette(np.array([-1, 0, 1, 3]))
+    assert beside[:2].tolist() == [list(MISSING)] * 2
+    assert beside[2:].tolist() == label_palette(3)[[0, 2]].tolist()
+    assert alone.tolist() == beside[3:].tolist()
 
 
 def test_touching_grains_differ_with_the_twelve_base_colours_alone() -> None:
