@@ -1,4 +1,4 @@
-"""An analysis tiling of 15 x 15, with 2 x 2 ROIs in a tile, beside one of 4 x 4, against the twin's truth."""
+"""An analysis tiling of 10 x 10, with 2 x 2 ROIs in a tile, beside one of 4 x 4, against the twin's truth."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Truth]:
     return without_phases(made.path), load_truth(made.truth_path)
 
 
-@pytest.mark.parametrize(("n", "tiles", "rois"), [(4, 16, 1), (15, 64, 4)])
+@pytest.mark.parametrize(("n", "tiles", "rois"), [(4, 16, 1), (10, 25, 4)])
 def test_the_map_does_not_show_its_tiling(lab: Lab, twin: tuple[Path, Truth], n: int, tiles: int, rois: int) -> None:
     path, truth = twin
     lab.characterize(path, "s", {"tiling.n": str(n)})
