@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ class Recipes:
             settings={name: item.value for name, item in in_force.items() if spec.uses(name)},
             inputs=self._inputs(spec, bounds),
             extra={**self._extra(spec, bounds), **self._declared_files(spec, in_force)},
-            libraries={name: importlib.metadata.version(name) for name in spec.libraries},
+            libraries={name: _installed_version(name) for name in spec.libraries},
         )
 
     def applies(self, artifact: str) -> bool:
@@ -167,6 +168,12 @@ class Recipes:
                 "provenance": hash_json(provenance),
             }
         return extra
+
+
+@lru_cache
+def _installed_version(library: str) -> str:
+    # Parsed once per process: recipes are asked for hundreds of times in a run, and what is imported does not change.
+    return importlib.metadata.version(library)
 
 
 def holdings(store: Store, scan: str) -> frozenset[str]:
