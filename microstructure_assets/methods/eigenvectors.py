@@ -10,6 +10,8 @@ from microstructure_assets.methods.parallel import block_bounds, map_blocks
 
 # From here on a product with one vector is worth threads; smaller matrices come many at a time, each in a thread.
 _LARGE = 2500
+# Up to here LAPACK takes all of a matrix apart sooner than Lanczos iteration finds the few vectors that are asked for.
+_DIRECT = 900
 _ROWS = 300
 
 
@@ -18,7 +20,7 @@ def leading_eigenvectors(matrix: np.ndarray, count: int, seed: int) -> tuple[np.
     size = len(matrix)
     if count == 0:
         return np.empty(0), np.empty((size, 0))
-    if size > 200 and count * 8 < size:
+    if size > _DIRECT and count * 8 < size:
         from scipy.sparse.linalg import ArpackError, eigsh
 
         start = np.random.default_rng(seed).standard_normal(size)

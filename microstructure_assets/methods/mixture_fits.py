@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods import mixture_kernels as kernels
+from microstructure_assets.methods import spherical_kernels
 from microstructure_assets.methods.device import COMPILED, torch_device
 from microstructure_assets.methods.kmeans_kernels import kmeans_labels
 from microstructure_assets.methods.parallel import map_blocks
@@ -216,11 +217,16 @@ def _improved(
 
     def improve(number: int) -> None:
         place, fit = trials[number]
-        parameters = fit.weight.copy(), fit.mean.copy(), fit.covariance.copy()
-        likelihood = kernels.expectation_maximisation(
-            regions[place].score, *parameters, FORMS[fit.form], regularisation[place], tolerance, iterations
-        )
-        result[number] = place, Fit(fit.form, likelihood, *parameters)
+        weight, mean, covariance = fit.weight.copy(), fit.mean.copy(), fit.covariance.copy()
+        limits = regularisation[place], tolerance, iterations
+        score = regions[place].score
+        if fit.form == "spherical":
+            variance = covariance[:, 0, 0].copy()
+            likelihood = spherical_kernels.expectation_maximisation(score, weight, mean, variance, *limits)
+            covariance = variance[:, None, None] * np.eye(mean.shape[1])
+        else:
+            likelihood = kernels.expectation_maximisation(score, weight, mean, covariance, FORMS[fit.form], *limits)
+        result[number] = place, Fit(fit.form, likelihood, weight, mean, covariance)
 
     map_blocks(improve, sorted(set(range(len(trials))) - set(away)))
     return result

@@ -13,20 +13,20 @@ from numba import njit
 from numpy.typing import NDArray
 
 FULL, TIED, DIAGONAL, SPHERICAL = 0, 1, 2, 3
-_LOG_TWO_PI = math.log(2.0 * math.pi)
+LOG_TWO_PI = math.log(2.0 * math.pi)
 _BLOCK_POINTS = 64
-_NOTHING = -45.0  # The exponential of less does not change a sum of at least one, whatever the number of terms.
-_LEAST_SHARE = 2e-9  # Moves nothing that counts.
+NOTHING = -45.0  # The exponential of less does not change a sum of at least one, whatever the number of terms.
+LEAST_SHARE = 2e-9  # Moves nothing that counts.
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _exponential(value: float) -> float:
+def exponential(value: float) -> float:
     """Exponential of a number from -45 to 0 within 1e-12; 0 below.
 
     The library's cannot be called for several points at a time; this one can, and its loop takes a fifth of the time.
     It is a Taylor polynomial of a 1,024th of the number, squared ten times.
     """
-    small = max(value, _NOTHING) * (1.0 / 1024.0)
+    small = max(value, NOTHING) * (1.0 / 1024.0)
     power = 1.0 / 40320.0
     power = power * small + 1.0 / 5040.0
     power = power * small + 1.0 / 720.0
@@ -38,7 +38,7 @@ def _exponential(value: float) -> float:
     power = power * small + 1.0
     for _ in range(10):
         power *= power
-    return power if value > _NOTHING else 0.0
+    return power if value > NOTHING else 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -119,10 +119,11 @@ def hard_parameters(
         mean[k] /= count[k] + 1e-12
         weight[k] = (count[k] + 1e-12) / n
     scatter = np.zeros((clusters, d, d))
+    diagonal = form in (DIAGONAL, SPHERICAL)
     for i in range(n):
         k = label[i]
         for row in range(d):
-            for column in range(row + 1):
+            for column in range(row if diagonal else 0, row + 1):
                 scatter[k, row, column] += (score[i, row] - mean[k, row]) * (score[i, column] - mean[k, column])
     for k in range(clusters):
         for row in range(d):
@@ -193,11 +194,11 @@ def _shares(
         for j in range(_BLOCK_POINTS):
             share[k, j] -= largest[j]
             nearest = max(nearest, share[k, j])
-        if nearest <= _NOTHING:  # neighbouring points lie in few grains
+        if nearest <= NOTHING:  # neighbouring points lie in few grains
             share[k] = 0.0
             continue
         for j in range(_BLOCK_POINTS):
-            part = _exponential(share[k, j])
+            part = exponential(share[k, j])
             share[k, j] = part
             total[j] += part
     likelihood = 0.0
@@ -216,7 +217,7 @@ def _constants(weight: NDArray, covariance: NDArray, inverse: NDArray, constant:
     clusters, d = covariance.shape[0], covariance.shape[1]
     for k in range(clusters):
         half = _inverse_factor(covariance[k], inverse[k])
-        constant[k] = math.log(max(weight[k], 1e-300)) + half - 0.5 * d * _LOG_TWO_PI
+        constant[k] = math.log(max(weight[k], 1e-300)) + half - 0.5 * d * LOG_TWO_PI
 
 
 @njit(cache=True, nogil=True)
@@ -236,7 +237,7 @@ def _accumulate(
     for k in range(clusters):
         for j in range(stop - start):
             own = share[k, j]
-            if own < _LEAST_SHARE:
+            if own < LEAST_SHARE:
                 continue
             count[k] += own
             for row in range(d):
@@ -257,14 +258,15 @@ def expectation_maximisation(
     tolerance: float,
     iterations: int,
 ) -> float:
-    """Improve the parameters in place until the mean log-likelihood gains less than ``tolerance``.
+    """Improve the parameters in place until the mean log-likelihood gains less than ``tolerance``; of spherical
+    components `spherical_kernels` does.
 
     Returns the log-likelihood of the parameters left behind. The scatter is taken about the means of the step before
     and moved afterwards, so that nothing cancels and responsibilities need not be stored.
     """
     n, d = score.shape
     clusters = weight.shape[0]
-    diagonal = form in (DIAGONAL, SPHERICAL)
+    diagonal = form == DIAGONAL
     inverse = np.zeros((clusters, d, d))
     constant = np.empty(clusters)
     share = np.empty((clusters, _BLOCK_POINTS))

@@ -74,7 +74,7 @@ SCAN_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Principal components of the whole scan's patterns and the energy that they leave out.",
         inputs=("preprocessed_patterns",),
         settings=("subspace",),
-        code_version="3",
+        code_version="4",
         libraries=(*NUMERICS, "scikit-learn"),
         variables=(
             Variable("loading", ("k", "dy", "dx"), "1", "orthonormal components"),
@@ -90,7 +90,7 @@ SCAN_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Agreement of the clusters of scores and of weights over all tilings, and the tiling where it is best.",
         inputs=("preprocessed_patterns",),
         settings=("scale", "components", "knee", "mixture", "anomalies", "references", "factorization"),
-        code_version="4",
+        code_version="5",
         libraries=(*NUMERICS, "scikit-learn"),
         tables=(
             Table(

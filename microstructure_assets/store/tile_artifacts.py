@@ -13,7 +13,7 @@ TILE_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         inputs=("preprocessed_patterns",),
         after=("analysis_tiling",),
         settings=("components", "knee"),
-        code_version="3",
+        code_version="4",
         libraries=(*NUMERICS, "scikit-learn"),
         variables=(
             Variable("score", ("y", "x", "k"), "intensity", "scores on the components kept, NaN beyond the ROI's knee"),
@@ -30,7 +30,7 @@ TILE_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Gaussian mixture clusters of the scores, with the criteria over the number of clusters K.",
         inputs=("pca_scores",),
         settings=("mixture",),
-        code_version="2",
+        code_version="3",
         libraries=NUMERICS,
         variables=(
             Variable("cluster", YX, "1", "label, local to the ROI"),
@@ -72,7 +72,7 @@ TILE_ARTIFACTS: tuple[ArtifactSpec, ...] = (
         title="Reference pattern of each cluster, then of grains around the ROI that no cluster stands for.",
         inputs=("preprocessed_patterns", "pca_scores", "gmm_clusters", "anomalies"),
         settings=("references",),
-        code_version="3",
+        code_version="4",
         libraries=NUMERICS,
         variables=(
             Variable("reference", ("roi", "cluster", "dy", "dx"), "intensity", "patterns: clusters, then neighbours"),
