@@ -16,6 +16,9 @@ MAP_SUFFIXES = (".ang", ".ctf", ".cpr")
 
 PATTERN_SUFFIXES = (".h5", ".hdf5", ".h5ebsd", ".h5oina", ".up1", ".up2", ".ebsp", ".dat", ".hspy")
 
+COMPANION_SUFFIXES = (*MAP_SUFFIXES, ".crc", *PATTERN_SUFFIXES)
+"""What readers take beside a scan, under its own name; a log or a picture of that name is no part of it."""
+
 NORDIF_FILES = ("Setting.txt", "Background acquisition pattern.bmp")
 """What explains a NORDIF .dat, in the same folder: settings, and the static background."""
 
@@ -92,8 +95,8 @@ def source_files(path: Path, static_background: str | None = None, eds_file: str
     Returns
     -------
     list of Path
-        Existing files, each once: the scan's own, all in its folder, those beside it that share its stem whatever
-        their case, and those with a fixed name.
+        Existing files, each once: the scan's own, all in its folder, maps and patterns beside it that share its stem
+        whatever their case, and those with a fixed name.
 
     Raises
     ------
@@ -103,13 +106,15 @@ def source_files(path: Path, static_background: str | None = None, eds_file: str
     if not path.parent.is_dir():
         remedy = "Connect the disk or the share, or register the scan where it lies now."
         raise ScanFormatError(path, "folder", "nothing", "the folder of the scan", remedy)
-    found = set(_entries(path.parent, ("",), own_stem(path)))
+    found = set(_entries(path.parent, COMPANION_SUFFIXES, own_stem(path)))
     if path.is_dir():
         found.update(_entries(path, ("",)))
+    elif path.is_file():
+        found.add(str(path))
     fixed = [path.parent / name for name in NORDIF_FILES] if path.suffix.lower() == ".dat" else []
     declared = [declared_file(path, static_background)] if static_background is not None else []
     found.update(str(file) for file in (*fixed, *declared, *element_files(path, eds_file)) if file.is_file())
-    return [Path(file) for file in sorted(found)]
+    return sorted({Path(file) for file in found}, key=str)
 
 
 def element_files(path: Path, eds_file: str | None = None) -> list[Path]:

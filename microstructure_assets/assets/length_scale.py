@@ -136,6 +136,8 @@ def _curve(found: LengthScale, view: ScanView) -> dict[str, np.ndarray]:
 
 def _facts(found: LengthScale, view: ScanView) -> dict[str, Any]:
     """Figures of the recommended tiling; none where nothing is recommended."""
+    from microstructure_assets.methods.length_scale import places_of_controls
+
     (rows, columns), (step_y, step_x) = view.grid_shape, view.steps_um
     chosen, n, diameter = found.recommendation, found.recommendation.n, found.grain_diameter_points
     facts: dict[str, Any] = {
@@ -148,6 +150,8 @@ def _facts(found: LengthScale, view: ScanView) -> dict[str, Any]:
         "grain_diameter_um": diameter * (step_y * step_x) ** 0.5 if np.isfinite(diameter) else None,
         "block_side_points": found.block_side_points,
     }
+    controls = places_of_controls(found, view.settings("scale").cluster_cap)
+    facts |= {f"n_{name}": place for name, place in controls.items()}
     if n is None:
         return facts
     length = (rows * columns) ** 0.5 / n

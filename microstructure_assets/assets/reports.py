@@ -77,6 +77,7 @@ def collect_facts(view: ScanView) -> dict[str, Any]:
         )
     }
     noise = np.concatenate([view.read("pca_scores", tile).array("noise_variance") for tile in tiles])
+    grains = view.read("grain_statistics").attributes
     return {
         **view.read("segmentation_map").attributes,
         **{name: float(np.mean(values)) for name, values in gathered.items()},
@@ -87,6 +88,7 @@ def collect_facts(view: ScanView) -> dict[str, Any]:
         "static_background": view.read("preprocessed_patterns").attributes["static_background"],
         "tiling": view.read("analysis_tiling").document(),
         "length_scale": view.read("nmi_scale_curve").document(),
+        "grain_diameters_um": (grains["diameter_number_mean_um"], grains["diameter_area_mean_um"]),
         "band_contrast_source": view.read("pattern_quality").attributes["band_contrast_source"],
         "subspace": view.read("pattern_subspace").attributes,
         "points": int(np.prod(view.grid_shape)),

@@ -131,19 +131,20 @@ def counted(amount: float, singular: str, plural: str | None = None) -> str:
     return f"{number(amount)} {singular if amount == 1 else plural or singular + 's'}"
 
 
-def round_ticks(low: float, high: float, count: int = 4) -> list[tuple[float, str]]:
-    """At most about `count` round values inside [low, high] with their words."""
+def round_ticks(low: float, high: float, count: int = 4, *, whole: bool = False) -> list[tuple[float, str]]:
+    """At most about `count` round values inside [low, high] with their words; only integers if `whole`."""
     span = high - low
     if not np.isfinite(span) or span <= 0 or count < 1:
         return []
-    rough = span / count
+    rough = max(span / count, 1.0) if whole else span / count
     power = 10.0 ** np.floor(np.log10(rough))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    factors = (1, 2, 5, 10) if whole else (1, 2, 2.5, 5, 10)
+    step = next(factor * power for factor in factors if factor * power >= rough * 0.999)
     first, last = int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9))
     if last - first > 50:
         return []
     if last - first < 1 and count < 8:
-        return round_ticks(low, high, count + 2)
+        return round_ticks(low, high, count + 2, whole=whole)
     values = [index * step for index in range(first, last + 1)]
     largest = max(abs(low), abs(high))
     if step < 1e-4 or largest >= 1e7:

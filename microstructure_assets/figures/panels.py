@@ -238,11 +238,13 @@ class Plot:
             self.box.bottom - (ordinate - self.y[0]) / (self.y[1] - self.y[0]) * self.box.height,
         )
 
-    def axes(self, x: str, y: str, *, x_ticks: bool = True, x_count: int = 4, y_count: int = 4) -> None:
-        """Ticks, light lines across and the words of the axes."""
+    def axes(
+        self, x: str, y: str, *, x_ticks: bool = True, x_count: int = 4, y_count: int = 4, x_whole: bool = False
+    ) -> None:
+        """Ticks, light lines across and the words of the axes; along x at integers only if `x_whole`."""
         box = self.box
         if x_ticks:
-            for value, text in round_ticks(*self.x, x_count):
+            for value, text in round_ticks(*self.x, x_count, whole=x_whole):
                 place = float(self.place(value, 1)[0])
                 self.canvas.segments([[(place, box.bottom), (place, box.bottom + TICK)]], MUTED, 0.6)
                 self.canvas.text(place, box.bottom + 26, text, colour=MUTED, across="center")

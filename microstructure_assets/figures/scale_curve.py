@@ -32,7 +32,7 @@ OPTIONAL = (
     "nmi_mean",
     "nmi_std",
     "nmi_max",
-    "nmi_null",
+    "nmi_above_null",
     "ami_mean",
     "nmi_mean_low",
     "nmi_mean_high",
@@ -43,7 +43,7 @@ OPTIONAL = (
 PALE_BLUE, SPREAD = "#c9daf0", "#8fb0da"
 CAP_COLOURS = ("#b4bdc7", "#8b96a2", "#5d6873", "#262d34")
 GRAINS = "#2f8f5b"
-LEFT, RIGHT, TOP, MIDDLE, BOTTOM = 104, 100, 158, 112, 132
+LEFT, RIGHT, TOP, MIDDLE, BOTTOM = 104, 100, 188, 112, 132
 
 Curve = dict[str, Any]
 
@@ -110,7 +110,8 @@ def draw_nmi_scale_curve(
     others = tuple(Key("line", colour, f"K_max {one:.0f}") for one, colour in _others(curves, cap))
     clusters = Key("line", RED, "mean number of clusters")
     grains = (Key("line", GRAINS, "two grain diameters"),) if of_two_grains else ()
-    legend(canvas, LEFT, 96, (clusters, Key("dot", BLUE, f"{FEWEST_ROIS} ROIs or more"), *grains, *others), width - 20)
+    legend(canvas, LEFT, 96, (clusters, Key("dot", BLUE, f"{FEWEST_ROIS} ROIs or more"), *grains), width - 20)
+    legend(canvas, LEFT, 126, others, width - 20)
     foot(canvas, canvas.height - 12, "ROIs with one cluster on either side are not in the means", heading)
     return canvas.finish()
 
@@ -153,7 +154,7 @@ def _agreement(
         facts = f"recommended: {chosen[0]:.0f} × {chosen[0]:.0f} ROIs"
     canvas.text(20, 30, "Agreement of the clusters of scores and of weights", size=10.5, bold=True)
     canvas.text(canvas.width - 20, 30, facts, colour=MUTED, across="right")
-    plot.axes("tiling n (ROIs along each axis)", "NMI", x_count=10)
+    plot.axes("tiling n (ROIs along each axis)", "NMI", x_count=10, x_whole=True)
 
 
 def _two_grains(canvas: Canvas, box: Box, limits: tuple[float, float], own: Curve, diameter: np.ndarray) -> bool:
@@ -204,18 +205,21 @@ def _roi_axis(canvas: Canvas, box: Box, limits: tuple[float, float], own: Curve,
 def _controls(canvas: Canvas, box: Box, limits: tuple[float, float], own: Curve, cap: float) -> None:
     plot = Plot(canvas, box, limits, (0.0, 1.02))
     lines = (
-        ("nmi_null", MUTED, "NMI after a shift"),
+        ("nmi_above_null", MUTED, "NMI less that after a shift"),
         ("ami_mean", "#2f8f5b", "adjusted MI"),
         ("nmi_mean_fixed_points", "#8a5fb0", "NMI, equal points"),
         ("single_cluster_fraction", "#c98a1b", "one cluster"),
         ("limited_fraction", "#b0413e", "at a limit"),
     )
     plot.curve(own["n"], own["nmi_mean"], FAINT, 1.2)
-    keys = []
+    keys = [Key("line", FAINT, "NMI")]
     for name, colour, words in lines:
-        if np.isfinite(own[name]).any():
+        known = np.isfinite(own[name])
+        if known.any():
             plot.curve(own["n"], own[name], colour, 1.4)
+            if known.sum() == 1:  # no line goes through one value
+                plot.dots(own["n"][known], own[name][known], colour, 4.0)
             keys.append(Key("line", colour, words))
     title(canvas, box, f"Controls, K_max {cap:.0f}")
-    plot.axes("tiling n (ROIs along each axis)", "0–1", x_count=10, y_count=3)
+    plot.axes("tiling n (ROIs along each axis)", "0–1", x_count=10, y_count=3, x_whole=True)
     legend(canvas, box.left, box.bottom + 86, keys, canvas.width - 20)

@@ -36,21 +36,43 @@ def summary(facts: Mapping[str, Any]) -> tuple[str, ...]:
 def _length_scale(facts: Mapping[str, Any]) -> tuple[str, ...]:
     """The length scale beside the diameters of the regions; nothing where the curve recommends no tiling."""
     found, unit = facts["length_scale"], facts["unit"]
-    if found["n"] is None:
+    n = found["n"]
+    if n is None:
         return ()
     draws = f" (n = {found['n_low']} to {found['n_high']} in 95 % of the draws)" if found["n_low"] is not None else ""
-    length, mean, weighted = found["roi_length_um"], facts["mean_diameter_um"], facts["area_weighted_diameter_um"]
+    length, words = found["roi_length_um"], []
+    for name, mean, weighted in (
+        ("regions", facts["mean_diameter_um"], facts["area_weighted_diameter_um"]),
+        ("grains", *facts["grain_diameters_um"]),
+    ):
+        if mean and weighted:
+            words.append(
+                f"{length / mean:.2g} times the mean diameter of the {name} and {length / weighted:.2g} times the one "
+                "weighted by area"
+            )
+    return (
+        f"The clusters of scores and of weights agree best in {n} × {n} ROIs{draws}: {length:.3g} {unit} as "
+        f"√(height × width), {', '.join(words)}.{_doubts(found)}",
+    )
+
+
+def _doubts(found: Mapping[str, Any]) -> str:
+    """What keeps a length scale from being the microstructure's, as further sentences."""
     not_its_own = {
         "the cap on K": found["set_by_cap"],
         "the limits on clusters and components": found["set_by_limits"],
     }
     made_by = " and ".join(name for name, made in not_its_own.items() if made)
-    caution = f" This is set by {made_by}, not by the microstructure." if made_by else ""
-    return (
-        f"The clusters of scores and of weights agree best in {found['n']} × {found['n']} ROIs{draws}: "
-        f"{length:.3g} {unit} as √(height × width), {length / mean:.2g} "
-        f"times the mean diameter of the regions and {length / weighted:.2g} times the one weighted by area.{caution}",
-    )
+    words = f" This is set by {made_by}, not by the microstructure." if made_by else ""
+    if found["kind"] == "untested":
+        words += " How sure that is cannot be said."
+    shifted, adjusted = found["n_above_null"], found["n_adjusted"]
+    if None not in (shifted, adjusted) and {shifted, adjusted} != {found["n"]}:
+        words += (
+            f" Less what a shifted map gives, the agreement is largest at n = {shifted}, as adjusted mutual "
+            f"information at n = {adjusted}."
+        )
+    return words
 
 
 def distrust(facts: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microstructure_assets.methods.scale_curve import Table
-from microstructure_assets.methods.scale_peak import Recommendation, recommend
+from microstructure_assets.methods.scale_peak import FEWEST_ROIS, Recommendation, recommend
 from microstructure_assets.methods.scale_resampling import FEWEST_BLOCKS, RoiAgreements, resample
 from microstructure_assets.methods.scale_summary import TilingSummary, tiling_summary
 from microstructure_assets.methods.settings import ScaleSettings
@@ -74,6 +74,23 @@ def _largest_side(shape: tuple[int, int]) -> float:
     """Side of the largest blocks that can be resampled, for a scan of whose grains nothing is known."""
     sides = range(min(shape), 0, -1)
     return float(next((side for side in sides if (shape[0] // side) * (shape[1] // side) >= FEWEST_BLOCKS), 1))
+
+
+def places_of_controls(found: LengthScale, cap: int) -> dict[str, int | None]:
+    """Eligible tiling where a control is largest under a cap, None without one.
+
+    Returns
+    -------
+    dict
+        ``above_null``, the mean NMI less that after toroidal shifts, and ``adjusted``, the adjusted mutual information.
+    """
+    summary = found.summary
+    eligible = (summary.k_max == cap) & (summary.scored_count >= FEWEST_ROIS)
+    places: dict[str, int | None] = {}
+    for name, values in (("above_null", summary.nmi_above_null), ("adjusted", summary.ami_mean)):
+        known = np.flatnonzero(eligible & np.isfinite(values))
+        places[name] = int(summary.n[known[np.argmax(values[known])]]) if known.size else None
+    return places
 
 
 def tilings_around(recommendation: Recommendation, tilings: tuple[int, ...]) -> tuple[int, ...]:

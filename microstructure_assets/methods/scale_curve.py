@@ -65,11 +65,12 @@ def curve_tilings(rows: int, columns: int, settings: ScaleSettings) -> Tilings:
     )
     if kept and kept[-1] == settings.finest_tiling:
         return Tilings(kept, "")
-    finest = f"{kept[-1]} × {kept[-1]}" if kept else "none"
+    asked = settings.finest_tiling if kept else settings.coarsest_tiling
+    found = f"the finest tiling is {kept[-1]} × {kept[-1]}, not" if kept else "there is no tiling, not even"
     return Tilings(
         kept,
-        f"the finest tiling is {finest}, not {settings.finest_tiling} × {settings.finest_tiling}: of {rows} × "
-        f"{columns} points a ROI must hold {settings.fewest_points} (scale.fewest_points)",
+        f"{found} {asked} × {asked}: of {rows} × {columns} points a ROI must hold {settings.fewest_points} "
+        "(scale.fewest_points)",
     )
 
 

@@ -15,7 +15,6 @@ from typing import Literal
 import numpy as np
 
 from microstructure_assets.methods.scale_resampling import (
-    CONFIDENCE,
     FEWEST_BLOCKS,
     RoiAgreements,
     TilingDraws,
@@ -58,11 +57,12 @@ class Recommendation:
     cap_shift : dict of int to int or None
         Tiling with the largest mean for each cap, None without an eligible one.
     caps_apart : tuple of int
-        Caps whose largest mean lies more than one tiling step from that of the cap in force, in 95 % of the draws too
-        where there are draws. None where the curve is flat, as the largest means of flat curves lie anywhere.
+        Caps whose largest mean lies more than one tiling step from that of the cap in force, unless neither place can
+        be told from the largest mean of the other cap. None where the curve is flat, as the largest means of flat
+        curves lie anywhere.
     set_by_cap : bool
-        Whether a larger cap is among them, or, for the largest cap, the next smaller one. That a smaller cap moves the
-        peak says that the smaller one is too small.
+        Whether a larger cap is among them, or the next smaller one where larger caps are no witnesses: there is none,
+        or ROIs are at other limits already. That a smaller cap alone moves the peak says that it is too small.
     set_by_limits : bool
         Whether most ROIs of the next larger size have as many clusters, or as many components, as they may: the curve
         falls, or would fall, towards larger ROIs because of these limits.
@@ -169,13 +169,14 @@ def recommend(
     alike = like_the_best(curve.mean, curve.drawn, curve.block_count)
     kind = _kind(curve, alike, flat_range)
     apart = () if kind == "flat" else _caps_apart(np.unique(summary.n), curves, k_max)
-    set_by_cap = _decided_by_cap(caps, k_max, apart)
     limited = _limited(summary, k_max, curve.n[curve.best])
+    set_by_limits = limited > LIMITED_SHARE and kind != "flat"
+    set_by_cap = _decided_by_cap(caps, k_max, apart, set_by_limits)
     interval = _peak_interval(curve)
     clauses = [_head(curve, k_max, kind)]
     clauses += [_told(curve, alike, interval)] if len(curve.n) > 1 else []
     clauses += [_caps(cap_shift, k_max, apart, set_by_cap)] if len(caps) > 1 else []
-    if limited > LIMITED_SHARE and kind != "flat":
+    if set_by_limits:
         clauses.append(_limits(limited))
     return Recommendation(
         n=None if kind == "flat" else curve.peak,
@@ -186,7 +187,7 @@ def recommend(
         cap_shift=cap_shift,
         caps_apart=apart,
         set_by_cap=set_by_cap,
-        set_by_limits=limited > LIMITED_SHARE and kind != "flat",
+        set_by_limits=set_by_limits,
         alike=tuple(int(n) for n in curve.n[alike]),
     )
 
@@ -242,18 +243,21 @@ def _caps_apart(tilings: np.ndarray, curves: Mapping[int, _Curve], k_max: int) -
         if cap == k_max or len(curve.n) < 2:
             continue
         steps = np.searchsorted(tilings, own.n[own.best]) - np.searchsorted(tilings, curve.n[curve.best])
-        drawn = np.stack([own.peaks(), curve.peaks()])
-        places = np.searchsorted(tilings, drawn[:, np.isfinite(drawn).all(axis=0)])
         # On a plateau chance alone puts the largest means apart; without draws nothing speaks for chance.
-        surely = not places.size or np.mean(np.abs(places[0] - places[1]) > 1) >= CONFIDENCE
-        if abs(steps) > 1 and surely:
+        if abs(steps) > 1 and not (_like_its_best(own, curve.peak) and _like_its_best(curve, own.peak)):
             found.append(cap)
     return tuple(found)
 
 
-def _decided_by_cap(caps: Sequence[int], k_max: int, apart: tuple[int, ...]) -> bool:
-    larger = [cap for cap in caps if cap > k_max]
-    witnesses = larger or [cap for cap in caps if cap < k_max][-1:]
+def _like_its_best(curve: _Curve, n: int | None) -> bool:
+    """Whether the draws cannot tell a tiling from the one with the largest mean."""
+    alike = like_the_best(curve.mean, curve.drawn, curve.block_count)
+    return bool(curve.known.any() and n in curve.n[alike])
+
+
+def _decided_by_cap(caps: Sequence[int], k_max: int, apart: tuple[int, ...], set_by_limits: bool) -> bool:
+    larger, smaller = [cap for cap in caps if cap > k_max], [cap for cap in caps if cap < k_max]
+    witnesses = larger + (smaller[-1:] if set_by_limits or not larger else [])
     return any(cap in apart for cap in witnesses)
 
 
@@ -286,8 +290,9 @@ def _head(curve: _Curve, k_max: int, kind: Kind) -> str:
     if kind == "flat":
         lowest = f"{curve.mean.min():.3f} at n = {curve.n[np.argmin(curve.mean)]}"
         return f"the curve is flat: {figures} at most, at n = {curve.peak}, and at least {lowest}"
-    edge = " at the end of the eligible tilings, so that the curve may rise beyond" if curve.at_edge else ""
-    name = "largest mean" if kind == "untested" else kind
+    end = "first" if curve.best == 0 else "last"
+    edge = f", the {end} eligible tiling, so that the curve may rise beyond" if curve.at_edge else ""
+    name = "largest mean" if kind in ("untested", "edge") else kind
     return f"{name} at n = {curve.peak}{edge}, with {figures}"
 
 
@@ -299,13 +304,13 @@ def _told(curve: _Curve, alike: np.ndarray, interval: tuple[int | None, int | No
             f"diameters with ROIs, and {FEWEST_BLOCKS} are needed"
         )
     first, last = _neighbours(alike, curve.best)
-    run = (
-        f"n = {curve.n[first]} to {curve.n[last]} cannot be told from it"
-        if last > first
-        else "its neighbours are lower"
-    )
-    far = [str(n) for place, n in enumerate(curve.n) if alike[place] and not first <= place <= last]
-    others = f", nor can n = {', '.join(far)}" if far else ""
+    far = ", ".join(str(n) for place, n in enumerate(curve.n) if alike[place] and not first <= place <= last)
+    if last > first:
+        run = f"n = {curve.n[first]} to {curve.n[last]} cannot be told from it"
+        others = f", nor can n = {far}" if far else ""
+    else:
+        run = "its neighbours are lower"
+        others = f", but n = {far} cannot be told from it" if far else ""
     return f"{run}{others}; the largest mean lies between n = {interval[0]} and {interval[1]} in 95 % of the draws"
 
 
@@ -316,7 +321,7 @@ def _caps(cap_shift: dict[int, int | None], k_max: int, apart: tuple[int, ...], 
         return f"{said}: {CAP_SENTENCE}"
     if apart:
         return f"{said}; for K_max {_listed(apart)} it is {CAP_SENTENCE}, for K_max {k_max} it is not"
-    return f"{said}; none is surely more than one step from that of K_max {k_max}"
+    return f"{said}; none can be told to lie more than one step from that of K_max {k_max}"
 
 
 def _counted(blocks: int) -> str:

@@ -151,7 +151,7 @@ ARTIFACTS: tuple[ArtifactSpec, ...] = (
         ),
         if_there=tuple(spec.name for spec in LATENT_ARTIFACTS),
         settings=("checks",),
-        code_version="7",
+        code_version="8",
         libraries=SOFTWARE,
     ),
 )

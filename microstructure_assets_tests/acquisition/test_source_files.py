@@ -143,3 +143,11 @@ def test_other_files_beside_do_not_count(tmp_path: Path) -> None:
 def test_a_share_that_is_not_connected_is_named(tmp_path: Path) -> None:
     with pytest.raises(ScanFormatError, match="Connect the disk or the share"):
         AcquisitionSettings().source_files(tmp_path / "absent" / "scan.h5")
+
+
+def test_what_no_reader_takes_is_not_watched(tmp_path: Path) -> None:
+    scan = tmp_path / "scan.up1"
+    write_up(scan, random_patterns(3, 4), version=3)
+    for name in ("scan.log", "scan.png", "scan", "scan_notes.txt"):
+        (tmp_path / name).write_text("running")
+    assert AcquisitionSettings().source_files(scan) == [scan]

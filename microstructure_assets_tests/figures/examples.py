@@ -28,7 +28,7 @@ def scale_curve() -> dict[str, np.ndarray]:
         "nmi_mean": mean,
         "nmi_std": np.full(len(n), 0.05),
         "nmi_max": mean + 0.08,
-        "nmi_null": mean / 3,
+        "nmi_above_null": 2 * mean / 3,
         "ami_mean": mean - 0.01,
         "nmi_mean_low": np.where(n > 3, mean - 0.02, np.nan),
         "nmi_mean_high": np.where(n > 3, mean + 0.02, np.nan),

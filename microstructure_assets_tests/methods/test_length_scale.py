@@ -9,6 +9,7 @@ from microstructure_assets.methods.length_scale import (
     fixed_points_curve,
     length_scale,
     offset_summary,
+    places_of_controls,
     tilings_around,
 )
 from microstructure_assets.methods.scale_curve import Table
@@ -85,6 +86,17 @@ def test_a_peak_beyond_which_most_rois_are_limited_is_not_the_microstructures(li
     assert found.n == 7
     assert found.set_by_limits is said
     assert ("set by the limits on clusters and components, not by the microstructure" in found.reason) is said
+
+
+def test_controls_have_places_of_their_own() -> None:
+    rows = table(place=7.0)
+    found = length_scale(rows, SHAPE, ScaleSettings(), DIAMETER)
+    n = found.recommendation.n
+    assert places_of_controls(found, 20) == {"above_null": n, "adjusted": n}
+    chance = {**rows, "nmi_null": np.where(rows["n"] < 11, 0.9, 0.0), "ami": np.where(rows["n"] == 4, 1.0, 0.1)}
+    found = length_scale(chance, SHAPE, ScaleSettings(), DIAMETER)
+    assert places_of_controls(found, 20) == {"above_null": 11, "adjusted": 4}
+    assert places_of_controls(found, 7) == {"above_null": None, "adjusted": None}
 
 
 def test_the_cap_in_force_recommends() -> None:

@@ -104,7 +104,7 @@ def test_two_peaks_far_apart_are_both_named() -> None:
     one = recommended(scene(lambda n, cap: 0.7 if n in (5, 11) else 0.4, scatter=0.02))
     assert one.kind == "peak"
     assert one.alike == (5, 11)
-    assert f"nor can n = {16 - (one.n or 0)};" in one.reason
+    assert f"its neighbours are lower, but n = {16 - (one.n or 0)} cannot be told from it;" in one.reason
 
 
 def test_uncertain_differences_are_no_flat_curve() -> None:
@@ -118,7 +118,7 @@ def test_uncertain_differences_are_no_flat_curve() -> None:
 def test_rising_curve_is_said_to_end_at_the_edge() -> None:
     one = recommended(scene(lambda n, cap: 0.9 - 0.05 * n, scatter=0.02))
     assert (one.n, one.kind) == (3, "edge")
-    assert "n = 3 at the end of the eligible tilings, so that the curve may rise beyond" in one.reason
+    assert "largest mean at n = 3, the first eligible tiling, so that the curve may rise beyond" in one.reason
 
 
 def test_peak_that_follows_the_cap() -> None:
@@ -138,6 +138,15 @@ def test_a_cap_that_is_too_small_is_said_to_be_it() -> None:
     assert one.caps_apart == (5,)
     assert not one.set_by_cap
     assert one.reason.endswith(f"for K_max 5 it is {CAP_SENTENCE}, for K_max 10 it is not")
+
+
+def test_a_larger_cap_that_cannot_act_is_no_witness() -> None:
+    moving = {5: 11, 10: 7, 20: 7}
+    rows = scene(lambda n, cap: 0.7 - 0.1 * abs(n - moving[cap]), scatter=0.02, caps=(5, 10, 20))
+    one = recommended(replace(rows, limited=np.ones(len(rows.n), bool)))
+    assert one.caps_apart == (5,)
+    assert one.set_by_limits
+    assert one.set_by_cap
 
 
 def test_plateaus_of_one_truth_are_not_the_caps() -> None:
