@@ -55,4 +55,5 @@ def test_neighbours_that_are_alike_mislead_permutations_alone() -> None:
     kind = ScanKind((48, 48), 100, reach=2.0)
     alone = CHEAP.model_copy(update={"effective_grains": False})
     corrected = findings(results(kind, scans=40), "p_unadjusted_family")
-    assert corrected < findings(results(kind, alone, scans=40), "p_unadjusted_family")
+    assert corrected <= 10  # at a true rate of a tenth, more in one or two runs of a thousand
+    assert findings(results(kind, alone, scans=40), "p_unadjusted_family") >= 30
