@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -107,6 +108,15 @@ class _Curve:
         """Whether the largest mean lies at the first or the last eligible tiling."""
         return self.best in (0, len(self.n) - 1)
 
+    @cached_property
+    def alike(self) -> np.ndarray:
+        """Whether each tiling cannot be told from the one with the largest mean, ``(tilings,)`` bool."""
+        return like_the_best(self.mean, self.drawn, self.block_count)
+
+    def is_alike(self, n: int | None) -> bool:
+        """Whether the draws cannot tell a tiling from the one with the largest mean; never where nothing was drawn."""
+        return bool(self.known.any() and n in self.n[self.alike])
+
     @property
     def known(self) -> np.ndarray:
         """Whether each tiling could be resampled, ``(tilings,)`` bool."""
@@ -166,15 +176,14 @@ def recommend(
     curve = curves[k_max]
     if curve.peak is None:
         return Recommendation(None, None, None, "none", _nothing(summary, k_max), cap_shift, (), False, False, ())
-    alike = like_the_best(curve.mean, curve.drawn, curve.block_count)
-    kind = _kind(curve, alike, flat_range)
+    kind = _kind(curve, curve.alike, flat_range)
     apart = () if kind == "flat" else _caps_apart(np.unique(summary.n), curves, k_max)
     limited = _limited(summary, k_max, curve.n[curve.best])
     set_by_limits = limited > LIMITED_SHARE and kind != "flat"
     set_by_cap = _decided_by_cap(caps, k_max, apart, set_by_limits)
     interval = _peak_interval(curve)
     clauses = [_head(curve, k_max, kind)]
-    clauses += [_told(curve, alike, interval)] if len(curve.n) > 1 else []
+    clauses += [_told(curve, curve.alike, interval)] if len(curve.n) > 1 else []
     clauses += [_caps(cap_shift, k_max, apart, set_by_cap)] if len(caps) > 1 else []
     if set_by_limits:
         clauses.append(_limits(limited))
@@ -188,7 +197,7 @@ def recommend(
         caps_apart=apart,
         set_by_cap=set_by_cap,
         set_by_limits=set_by_limits,
-        alike=tuple(int(n) for n in curve.n[alike]),
+        alike=tuple(int(n) for n in curve.n[curve.alike]),
     )
 
 
@@ -244,15 +253,9 @@ def _caps_apart(tilings: np.ndarray, curves: Mapping[int, _Curve], k_max: int) -
             continue
         steps = np.searchsorted(tilings, own.n[own.best]) - np.searchsorted(tilings, curve.n[curve.best])
         # On a plateau chance alone puts the largest means apart; without draws nothing speaks for chance.
-        if abs(steps) > 1 and not (_like_its_best(own, curve.peak) and _like_its_best(curve, own.peak)):
+        if abs(steps) > 1 and not (own.is_alike(curve.peak) and curve.is_alike(own.peak)):
             found.append(cap)
     return tuple(found)
-
-
-def _like_its_best(curve: _Curve, n: int | None) -> bool:
-    """Whether the draws cannot tell a tiling from the one with the largest mean."""
-    alike = like_the_best(curve.mean, curve.drawn, curve.block_count)
-    return bool(curve.known.any() and n in curve.n[alike])
 
 
 def _decided_by_cap(caps: Sequence[int], k_max: int, apart: tuple[int, ...], set_by_limits: bool) -> bool:

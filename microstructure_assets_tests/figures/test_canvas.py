@@ -128,3 +128,10 @@ def test_words_in_a_tiny_box_do_not_fail() -> None:
     canvas = Canvas(60, 40)
     words_in_box(canvas, Box(5, 5, 12, 4), "a rather long remark " * 20)
     assert pixels(canvas).shape == (40, 60, 3)
+
+
+def test_whole_ticks_are_integers_whatever_the_span() -> None:
+    for last in range(3, 40):
+        texts = [text for _, text in round_ticks(1.5, last + 0.5, 10, whole=True)]
+        assert len(texts) > 1
+        assert all(text.isdigit() for text in texts)
