@@ -9,16 +9,15 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
 from microstructure_assets.errors import InputError
-from microstructure_assets.store.home import Home, prepare_home, resolve_home
+from microstructure_assets.shell.options import home_option, known_home, made_home, pairs, verbose_option
+from microstructure_assets.shell.share_commands import inbox, shares
 
 WRONG_INPUT, INTERRUPTED = 2, 130
-home_option = click.option("--home", "home_path", type=click.Path(path_type=Path), help="Folder of the home.")
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show Dagster's log and full errors.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -47,7 +46,7 @@ def characterize(
     """Characterise the scan at PATH: read it, make every artifact, print what was found."""
     from microstructure_assets.shell.running import characterize_scan
 
-    characterize_scan(_home(home_path), path, name, instrument, _pairs(changes), verbose)
+    characterize_scan(made_home(home_path), path, name, instrument, pairs(changes), verbose)
 
 
 @commands.command()
@@ -61,7 +60,7 @@ def latents(scan: str, changes: tuple[str, ...], home_path: Path | None, verbose
     """Train the autoencoder on the patterns of SCAN and make its latents: minutes to hours, so never by itself."""
     from microstructure_assets.shell.running import make_latents
 
-    make_latents(_known_home(home_path), scan, _pairs(changes), verbose)
+    make_latents(known_home(home_path), scan, pairs(changes), verbose)
 
 
 @commands.command()
@@ -72,7 +71,7 @@ def status(scan: str | None, why: bool, home_path: Path | None) -> None:
     """List the scans, or what stands of SCAN and whether it is current."""
     from microstructure_assets.shell.showing import show_scan, show_scans
 
-    show_scan(_known_home(home_path), scan, why) if scan else show_scans(_known_home(home_path))
+    show_scan(known_home(home_path), scan, why) if scan else show_scans(known_home(home_path))
 
 
 @commands.command()
@@ -86,18 +85,18 @@ def configure(words: tuple[str, ...], tile: str | None, instrument: str | None, 
     from microstructure_assets.shell.running import change_instrument, change_settings
     from microstructure_assets.shell.showing import show_instrument, show_settings
 
-    home = _home(home_path)
+    home = made_home(home_path)
     if instrument is not None:
         if tile is not None:
             raise click.UsageError("--tile and --instrument: give one of them")
-        change_instrument(home, instrument, _pairs(words)) if words else show_instrument(home, instrument)
+        change_instrument(home, instrument, pairs(words)) if words else show_instrument(home, instrument)
         return
     if not words:
         raise click.UsageError("SCAN is missing: which scan's settings? (`microstructure status` lists the scans)")
     scan, *changes = words
     slot = slot_of(home, scan, tile)
     if changes:
-        change_settings(home, scan, slot, _pairs(tuple(changes)))
+        change_settings(home, scan, slot, pairs(tuple(changes)))
     else:
         show_settings(home, scan, slot)
 
@@ -114,7 +113,7 @@ def path(scan: str, asset: str, tile: str | None, part: str | None, home_path: P
     """Print where an artifact of SCAN lies."""
     from microstructure_assets.shell.showing import artifact_path
 
-    click.echo(artifact_path(_known_home(home_path), scan, asset, tile, part))
+    click.echo(artifact_path(known_home(home_path), scan, asset, tile, part))
 
 
 @commands.command()
@@ -140,7 +139,7 @@ def twin(
     elif path is None:
         raise click.UsageError("PATH is missing: where is the twin to be written? (--list shows the settings)")
     else:
-        write_twin(path, form, _pairs(changes), overwrite=overwrite)
+        write_twin(path, form, pairs(changes), overwrite=overwrite)
 
 
 @commands.group()
@@ -161,7 +160,7 @@ def add_region(
     """Add the region NAME to SCAN, or move it."""
     from microstructure_assets.shell.running import set_region
 
-    set_region(_home(home_path), scan, name, _range(rows, "--rows"), _range(columns, "--columns"), references_from)
+    set_region(made_home(home_path), scan, name, _range(rows, "--rows"), _range(columns, "--columns"), references_from)
 
 
 @regions.command("remove")
@@ -172,7 +171,7 @@ def remove_region(scan: str, name: str, home_path: Path | None) -> None:
     """Forget the region NAME of SCAN."""
     from microstructure_assets.store.scans import ScanRegistry
 
-    ScanRegistry(_home(home_path)).remove_region(scan, name)
+    ScanRegistry(made_home(home_path)).remove_region(scan, name)
 
 
 @regions.command("list")
@@ -182,7 +181,7 @@ def list_regions(scan: str, home_path: Path | None) -> None:
     """List the named regions of SCAN."""
     from microstructure_assets.shell.showing import show_regions
 
-    show_regions(_known_home(home_path), scan)
+    show_regions(known_home(home_path), scan)
 
 
 @commands.command()
@@ -195,7 +194,7 @@ def query(sql: str, home_path: Path | None) -> None:
     from microstructure_assets.store.catalogue import connect
 
     try:
-        click.echo(str(connect(_known_home(home_path).root).sql(sql) or ""))
+        click.echo(str(connect(known_home(home_path).root).sql(sql) or ""))
     except duckdb.Error as error:
         raise InputError(str(error)) from error
 
@@ -214,10 +213,14 @@ def ui(host: str, port: int, home_path: Path | None) -> None:
     from microstructure_assets.resources import open_instance
     from microstructure_assets.servers import serve
 
-    home = _home(home_path)
+    home = made_home(home_path)
     open_instance(home).dispose()
     click.echo(f"web UI: http://{host}:{port} (home {home.root}); Ctrl-C stops it")
     sys.exit(serve(home, host, port))
+
+
+for group in (shares, inbox):
+    commands.add_command(group)
 
 
 def main() -> None:
@@ -253,34 +256,6 @@ def _plain_errors(verbose: bool) -> Iterator[None]:
 def _leave(message: str, code: int) -> None:
     click.echo(message, err=True)
     sys.exit(code)
-
-
-def _home(path: Path | None) -> Home:
-    """The home, made where it is missing."""
-    home = resolve_home(path)
-    try:
-        return prepare_home(home)
-    except OSError as error:
-        raise InputError(
-            f"home {home.root}: cannot be made or written ({error.strerror or error}); give another folder with --home"
-        ) from error
-
-
-def _known_home(path: Path | None) -> Home:
-    """The home of a command that only looks; one that is named is not made."""
-    if path is not None and not resolve_home(path).store.is_dir():
-        raise InputError(f"--home {path}: there is no home; expected a folder that `characterize` has worked in")
-    return resolve_home(path) if path is not None else _home(path)
-
-
-def _pairs(changes: tuple[str, ...]) -> dict[str, Any]:
-    pairs = {}
-    for text in changes:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise click.UsageError(f"setting {text!r}: expected KEY=VALUE, e.g. tiling.n=6")
-        pairs[name.strip()] = value.strip()
-    return pairs
 
 
 def _range(text: str, option: str) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar
 
 from microstructure_assets.errors import InputError
 from microstructure_assets.memory import MemoryLimit
+from microstructure_assets.processes import ProcessCompute
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -60,6 +61,9 @@ class Compute(Protocol):
     def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Callable[[], Result]]:
         """For each item, in their order, what gives its result or raises its error when called, once, right away."""
 
+    def for_small_blocks(self, cores: int) -> Compute:
+        """Where blocks of many small steps are best worked on, with so many cores here and the same memory."""
+
     def account(self) -> str:
         """What happened so far, in words."""
 
@@ -78,6 +82,13 @@ class LocalCompute:
     def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Callable[[], Result]]:
         """For each item what works on it when called."""
         return (partial(function, item) for item in items)
+
+    def for_small_blocks(self, cores: int) -> Compute:
+        """Worker processes, where the machine has cores and the limit memory for two of them."""
+        workers, memory = self.memory.of_workers(cores)
+        if workers < 2 or self.device != PROCESSOR:
+            return self
+        return ProcessCompute(workers, cores // workers, memory, self.device)
 
     def account(self) -> str:
         """Nothing that could have happened."""
@@ -152,6 +163,10 @@ class DaskCompute:
                 "what was finished is kept: start it again and run the same again"
             ) from error
         return result
+
+    def for_small_blocks(self, cores: int) -> Compute:
+        """The cluster: its workers are processes of one thread."""
+        return self
 
     def account(self) -> str:
         """How many workers there were, and how many of them were lost."""

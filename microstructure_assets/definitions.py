@@ -21,6 +21,8 @@ from microstructure_assets.assets.segmentation import segmentation_lane  # noqa:
 from microstructure_assets.assets.settings import scan_settings, tile_settings  # noqa: E402
 from microstructure_assets.assets.tiles import tile_lane  # noqa: E402
 from microstructure_assets.automation.sensors import TICK_SECONDS, automation_sensor  # noqa: E402
+from microstructure_assets.automation.share_jobs import release_arrival, take_in  # noqa: E402
+from microstructure_assets.automation.share_sensor import share_arrivals, share_sensor  # noqa: E402
 from microstructure_assets.jobs import characterize, configure, latents  # noqa: E402
 from microstructure_assets.resources import HomeResource, environment_compute  # noqa: E402
 
@@ -33,10 +35,11 @@ def build_defs(overrides: Mapping[str, Any] | None = None, tick_seconds: int = T
     overrides : mapping, optional
         Resources to use in place of the standard ones.
     tick_seconds : int
-        Shortest time between two evaluations of the automation conditions [s].
+        Shortest time between two looks at the shares, or evaluations of the automation conditions [s].
     """
     return dg.Definitions(
         assets=[
+            share_arrivals,
             scan_settings,
             tile_settings,
             scan_lane,
@@ -49,8 +52,8 @@ def build_defs(overrides: Mapping[str, Any] | None = None, tick_seconds: int = T
             agreement_lane,
             report_lane,
         ],
-        jobs=[characterize, latents, configure],
-        sensors=[automation_sensor(tick_seconds)],
+        jobs=[characterize, latents, configure, take_in, release_arrival],
+        sensors=[automation_sensor(tick_seconds), share_sensor([take_in, characterize], tick_seconds)],
         resources={
             "home": HomeResource(root=""),
             "compute": environment_compute(),

@@ -13,6 +13,9 @@ DEFAULT_GIB = 2.0
 LEAST_GIB = 1.0
 #: What the interpreter, the libraries and the compiled kernels take at the end of a run, measured without patterns.
 PROGRAM_BYTES = 768 << 20
+#: The same of a process that works on nothing but ROIs of the scale curve, and the least worth starting one for.
+WORKER_BYTES = 352 << 20
+LEAST_WORKER_PATTERN_BYTES = 128 << 20
 
 
 class MemoryLimitRefused(InputError):
@@ -30,14 +33,23 @@ class MemoryLimit:
     Attributes
     ----------
     limit_bytes : int
+    program_bytes : int
+        What the process takes without patterns.
     """
 
     limit_bytes: int = int(DEFAULT_GIB * GIB)
+    program_bytes: int = PROGRAM_BYTES
+
+    def of_workers(self, most: int) -> tuple[int, MemoryLimit]:
+        """How many worker processes, at most so many, fit into the limit beside this one, and the limit of each."""
+        free = max(0, self.limit_bytes - self.program_bytes)
+        workers = min(most, free // (WORKER_BYTES + LEAST_WORKER_PATTERN_BYTES))
+        return workers, MemoryLimit(free // max(1, workers), WORKER_BYTES)
 
     @property
     def pattern_bytes(self) -> int:
         """All that patterns may fill."""
-        return max(0, self.limit_bytes - PROGRAM_BYTES)
+        return max(0, self.limit_bytes - self.program_bytes)
 
     @property
     def area_bytes(self) -> int:

@@ -39,7 +39,7 @@ NOT_WATCHED = {"store", "settings", "progress", "errors"}
 # Pictures are content of pages only.
 NOT_WATCHED_BUT_FOR_PAGES = {"figures"}
 # Libraries that check and steer, but compute nothing.
-NOT_COMPUTING = {"pydantic", "threadpoolctl"}
+NOT_COMPUTING = {"joblib", "pydantic", "threadpoolctl"}
 # Elsewhere torch computes only where a device is asked for, and devices are no part of a key.
 TORCH_ROOM = "networks"
 FILLERS = {

@@ -34,6 +34,7 @@ scan_manifest          scan      patterns      scan_settings
 scan_report            scan      reports       analysis_tiling anomalies cnmf_weights element_maps gmm_clusters grain_statistics grains ipf_map kernel_average_misorientation lane_agreement latent_bands latent_clusters latent_correlations latent_embedding nmi_scale_curve orientation_map pattern_quality pattern_subspace pattern_vae pca_scores phase_map preprocessed_patterns reference_windows scan_manifest scan_settings segmentation_map vae_latents weight_boundaries
 scan_settings          scan      settings
 segmentation_map       scan      segmentation  analysis_tiling anomalies gmm_clusters pca_scores preprocessed_patterns scan_settings weight_boundaries
+share_arrivals         -         acquisition
 tile_settings          scan|tile settings
 vae_latents            scan      latents       pattern_vae preprocessed_patterns scan_settings
 weight_boundaries      scan|tile tiles         cnmf_weights gmm_clusters tile_settings
@@ -49,7 +50,7 @@ def described() -> list[str]:
         dimensions = (
             "|".join(item.name for item in definition.partitions_defs)
             if isinstance(definition, dg.MultiPartitionsDefinition)
-            else "scan"
+            else ("scan" if definition else "-")
         )
         parents = " ".join(sorted(parent.to_user_string() for parent in node.parent_keys))
         lines.append(f"{key.to_user_string():<22} {dimensions:<9} {node.group_name:<13} {parents}".rstrip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,8 @@ from benchmarks.speed.curve_peer import CAP, MeasuredRoi, extrapolated, measured
 from benchmarks.speed.mixtures import SHORTFALL
 from benchmarks.speed.scans import Shape, codes_of, stored, twin_of
 from microstructure_assets.assets.length_scale import rois_of
-from microstructure_assets.assets.scale_work import BandWork
+from microstructure_assets.assets.scale_work import CurveWork, joined
+from microstructure_assets.compute import LocalCompute
 from microstructure_assets.methods.correlation_length import grain_size
 from microstructure_assets.methods.length_scale import (
     OFFSETS,
@@ -25,14 +27,12 @@ from microstructure_assets.methods.length_scale import (
     tilings_around,
 )
 from microstructure_assets.methods.roi_agreement import WorkflowSettings
-from microstructure_assets.methods.scale_curve import Table, curve_tilings, tiling_bands
+from microstructure_assets.methods.scale_curve import curve_tilings
 from microstructure_assets.methods.tiling import rois
 
 OWN, ALONE, PEER = "ours", "ours, one cap, no controls", "scikit-learn, ROI by ROI, extrapolated"
 GRAIN_DIAMETER_POINTS = 14.0
 MINUTES = 6.0
-Offset = tuple[float, float]
-Place = tuple[int, Offset]
 #: A shifted grid has one cap and no control; shifted by less than a point it has the ROIs of the unshifted one.
 NO_SHIFT = (1e-9, 0.0)
 
@@ -48,21 +48,21 @@ def ours(data: Arrays) -> Arrays:
     """
     settings = WorkflowSettings()
     with TemporaryDirectory(prefix="curve-") as folder:
-        work = BandWork(stored(Path(folder) / "patterns", data), settings, Path(folder))
+        work = _work(Path(folder), data)
         shape = work.patterns.shape
         tilings = curve_tilings(*shape[:2], settings.scale).n
-        clock, cpu = [time.perf_counter()], time.process_time()
-        table = _agreements(work, [(n, (0.0, 0.0)) for n in tilings])
+        clock, cpu = [time.perf_counter()], processor_seconds()
+        table = work([(n, (0.0, 0.0)) for n in tilings])
         clock.append(time.perf_counter())
         found = length_scale(table, shape[:2], settings.scale, grain_size(work.patterns).diameter)
         fixed_points_curve(table)
         clock.append(time.perf_counter())
         around = tilings_around(found.recommendation, tilings)
         if around:
-            shifted = _agreements(work, [(n, offset) for n in around for offset in OFFSETS])
-            offset_summary(_joined([rois_of(table, around), shifted]), settings.scale)
+            shifted = work([(n, offset) for n in around for offset in OFFSETS])
+            offset_summary(joined([rois_of(table, around), shifted]), settings.scale)
         clock.append(time.perf_counter())
-        used = time.process_time() - cpu
+        used = processor_seconds() - cpu
     in_force = found.summary.k_max == settings.scale.cluster_cap
     curve, statistics, offsets = np.diff(clock)
     return {
@@ -86,23 +86,23 @@ def alone(data: Arrays) -> Arrays:
     """
     settings = WorkflowSettings()
     with TemporaryDirectory(prefix="curve-") as folder:
-        work = BandWork(stored(Path(folder) / "patterns", data), settings, Path(folder))
+        work = _work(Path(folder), data)
         tilings = np.array(curve_tilings(*work.patterns.shape[:2], settings.scale).n)
-        clock, cpu = time.perf_counter(), time.process_time()
-        table = _agreements(work, [(int(n), NO_SHIFT) for n in tilings])
-        spent, used = time.perf_counter() - clock, time.process_time() - cpu
+        clock, cpu = time.perf_counter(), processor_seconds()
+        table = work([(int(n), NO_SHIFT) for n in tilings])
+        spent, used = time.perf_counter() - clock, processor_seconds() - cpu
     nmi = np.array([np.nanmean(table["nmi"][table["n"] == n]) for n in tilings])
     return {"wall_s": np.array(spent), "cpu_s": np.array(used), "n": tilings, "nmi": nmi}
 
 
-def _agreements(work: BandWork, places: Sequence[Place]) -> Table:
-    """Agreement in every ROI of these tilings at these places of the grid."""
-    shape, most = work.patterns.shape, work.memory.band_bytes
-    return _joined([work(band) for n, offset in places for band in tiling_bands(shape, n, offset, memory_bytes=most)])
+def processor_seconds() -> float:
+    """CPU time of this process and of its ended children [s]."""
+    return sum(os.times()[:4])
 
 
-def _joined(tables: Sequence[Table]) -> Table:
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+def _work(folder: Path, data: Arrays) -> CurveWork:
+    """The curve's work as the asset has it, on this machine."""
+    return CurveWork.on(LocalCompute(), stored(folder / "patterns", data), WorkflowSettings(), folder)
 
 
 def peer(data: Arrays) -> Arrays:

@@ -16,8 +16,9 @@ from microstructure_assets.methods.settings import PreprocessingSettings
 from microstructure_assets.simulation.synthesis import Twin
 from microstructure_assets.simulation.twin import simulate
 from microstructure_assets.store.artifact import Artifact
-from microstructure_assets.store.contract import artifact_spec
-from microstructure_assets.store.draft import Draft
+from microstructure_assets.store.contract import SCHEMA_VERSION, artifact_spec
+from microstructure_assets.store.draft import RECORD_FILE, Draft
+from microstructure_assets.store.files import write_json
 
 #: Noise deviation over band-signal deviation per pixel: bands are just visible in a single pattern.
 NOISE_NU = 1.4
@@ -119,4 +120,7 @@ def stored(folder: Path, scan: Arrays) -> StoredPatterns:
         stream.append(scan["intensity"][start : start + step])
     for name in ("gain", "offset"):
         draft.array(name, scan[name], dimensions=("y", "x"))
-    return StoredPatterns(Artifact(folder, spec, {}))
+    # What worker processes open it by.
+    record = {"schema_version": SCHEMA_VERSION, "artifact": spec.name, "content_hash": "", "attributes": {}}
+    write_json(folder / RECORD_FILE, record)
+    return StoredPatterns(Artifact(folder, spec, record))

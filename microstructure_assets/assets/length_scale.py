@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microstructure_assets import progress
 from microstructure_assets.assets.lane import lane
 from microstructure_assets.assets.making import Maker
-from microstructure_assets.assets.scale_work import BandWork
+from microstructure_assets.assets.scale_work import CurveWork, joined
 from microstructure_assets.assets.stored_patterns import StoredPatterns
 from microstructure_assets.assets.views import ScanView
 from microstructure_assets.assets.writing import add_picture
@@ -19,7 +18,6 @@ from microstructure_assets.store.draft import Draft
 
 if TYPE_CHECKING:
     from microstructure_assets.methods.length_scale import LengthScale
-    from microstructure_assets.methods.roi_agreement import WorkflowSettings
     from microstructure_assets.methods.scale_curve import Table
 
 GROUPS = ("components", "knee", "mixture", "anomalies", "references", "factorization", "scale")
@@ -45,23 +43,24 @@ def fill_nmi_scale_curve(view: ScanView, drafts: Mapping[str, Draft]) -> None:
         _nothing(view, draft, tilings.limit)
         return
     patterns, route = _patterns(view)
-    rois = _measure(view, patterns, settings, [(n, (0.0, 0.0)) for n in tilings.n])
+    work = CurveWork.on(view.compute, patterns, settings, view.store.home.store)
+    rois = work([(n, (0.0, 0.0)) for n in tilings.n])
     found = length_scale(rois, view.grid_shape, scale, grain_size(patterns).diameter)
     around = tilings_around(found.recommendation, tilings.n)
     shifted = [rois_of(rois, around)]
     if around:
-        shifted.append(_measure(view, patterns, settings, [(n, offset) for n in around for offset in OFFSETS]))
+        shifted.append(work([(n, offset) for n in around for offset in OFFSETS]))
     tables = {
         "curve": {**_curve(found, view), **fixed_points_curve(rois)},
         "rois": rois,
-        "offsets": offset_summary(_join(shifted), scale),
+        "offsets": offset_summary(joined(shifted), scale),
     }
     for name, table in tables.items():
         draft.table(name, table)
     facts = {**_facts(found, view), "route": route, "limit": tilings.limit}
     draft.document({**facts, **asdict(found.recommendation)})
     draft.attributes.update(facts)
-    draft.notes["compute"] = view.compute.account()
+    draft.notes["compute"] = work.account()
     chosen = found.recommendation.n
     shown = {
         "k_max": np.asarray([scale.cluster_cap]),
@@ -90,33 +89,6 @@ def _patterns(view: ScanView) -> tuple[StoredPatterns, str]:
     return (
         (binned, said) if share >= scale.least_binned_signal else (view.patterns, f"patterns as preprocessed: {said}")
     )
-
-
-def _measure(
-    view: ScanView,
-    patterns: StoredPatterns,
-    settings: WorkflowSettings,
-    tilings: Sequence[tuple[int, tuple[float, float]]],
-) -> Table:
-    """Agreement in every ROI of these tilings and places of the grid."""
-    from microstructure_assets.methods.scale_curve import tiling_bands
-
-    memory, device = view.compute.memory, view.compute.device
-    bands = [
-        band
-        for n, offset in tilings
-        for band in tiling_bands(patterns.shape, n, offset, memory_bytes=memory.band_bytes)
-    ]
-    work, tables = BandWork(patterns, settings, view.store.home.store, memory, device), []
-    with progress.bar("length scale", sum(band.points for band in bands)) as bar:
-        for band, table in zip(bands, view.compute.run(work, bands), strict=True):
-            tables.append(table)
-            bar.update(band.points)
-    return _join(tables)
-
-
-def _join(tables: Sequence[Table]) -> Table:
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
 def _curve(found: LengthScale, view: ScanView) -> dict[str, np.ndarray]:
