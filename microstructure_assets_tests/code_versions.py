@@ -12,7 +12,7 @@ import hashlib
 import importlib.metadata
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -137,48 +137,69 @@ def closure(spec: ArtifactSpec) -> tuple[dict[Name, ast.stmt], set[str]]:
         if parts[0] != PACKAGE:
             libraries.add(parts[0])
         elif name not in found and not skipped.intersection([*parts[1:2], name.name if len(parts) == 1 else ""]):
-            pending += list(_reached(name, found))
+            definition, names = _reached(name)
+            if definition is not None:
+                found[name] = definition
+            pending += names
     return found, libraries
 
 
-def _reached(name: Name, found: dict[Name, ast.stmt]) -> Iterator[Name]:
-    """Note the definition of a name and give the names that stand in it; all of a module where a module is meant."""
+@cache
+def _reached(name: Name) -> tuple[ast.stmt | None, tuple[Name, ...]]:
+    """The definition of a name and the names that stand in it; all of a module where a module is meant."""
     module, inner = read_module(name.module), read_module(f"{name.module}.{name.name}")
     if inner is not None:
-        yield from (Name(f"{name.module}.{name.name}", item) for item in inner.definitions)
-    elif module is not None and name.name in module.definitions:
-        node = found[name] = module.definitions[name.name]
-        known = dict(module.imports)
-        for item in ast.walk(node):
-            known.update(imported(item))
-            yield from imported(item).values()
-        for item in ast.walk(node):
-            word = item.id if isinstance(item, ast.Name) else ""
-            if word in known:
-                yield known[word]
-            elif word in module.definitions:
-                yield Name(name.module, word)
-    elif module is not None and name.name in module.imports:
-        yield module.imports[name.name]
+        return None, tuple(Name(f"{name.module}.{name.name}", item) for item in inner.definitions)
+    if module is not None and name.name in module.definitions:
+        node = module.definitions[name.name]
+        return node, tuple(_names_in(node, module, name.module))
+    if module is not None and name.name in module.imports:
+        return None, (module.imports[name.name],)
+    return None, ()
+
+
+def _names_in(node: ast.stmt, module: Module, path: str) -> Iterator[Name]:
+    known = dict(module.imports)
+    for item in ast.walk(node):
+        known.update(imported(item))
+        yield from imported(item).values()
+    for item in ast.walk(node):
+        word = item.id if isinstance(item, ast.Name) else ""
+        if word in known:
+            yield known[word]
+        elif word in module.definitions:
+            yield Name(path, word)
+
+
+@cache
+def _text(name: Name) -> str:
+    """The definition of a name without comments and layout."""
+    definition, _ = _reached(name)
+    assert definition is not None
+    return ast.unparse(definition)
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()
 
 
 def code_hash(spec: ArtifactSpec) -> str:
     """Hash of the code that decides an artifact's content, without docstrings, comments and layout."""
     digest = hashlib.sha256()
-    for name, node in sorted(closure(spec)[0].items()):
+    for name in sorted(closure(spec)[0]):
         digest.update(f"{name.module}:{name.name}".encode())
-        digest.update(ast.unparse(node).encode())
+        digest.update(_text(name).encode())
     return digest.hexdigest()[:16]
 
 
 def libraries(spec: ArtifactSpec) -> set[str]:
     """Distributions of the libraries that compute an artifact, as the code imports them."""
-    distributions = importlib.metadata.packages_distributions()
     definitions, imported_names = closure(spec)
     names = imported_names - set(sys.stdlib_module_names) - NOT_COMPUTING
     if not any(name.module.startswith(f"{PACKAGE}.{TORCH_ROOM}.") for name in definitions):
         names.discard("torch")
-    return {distributions[name][0].lower() for name in names}
+    return {_distributions()[name][0].lower() for name in names}
 
 
 def present() -> dict[str, dict[str, str]]:
