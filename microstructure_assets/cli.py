@@ -185,6 +185,16 @@ def list_regions(scan: str, home_path: Path | None) -> None:
 
 
 @commands.command()
+@click.argument("scan")
+@home_option
+def verify(scan: str, home_path: Path | None) -> None:
+    """Hash raw files and artifacts of SCAN again, and name what is not as it was written."""
+    from microstructure_assets.shell.verifying import verify_scan
+
+    verify_scan(known_home(home_path), scan)
+
+
+@commands.command()
 @click.argument("sql")
 @home_option
 def query(sql: str, home_path: Path | None) -> None:

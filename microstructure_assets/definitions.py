@@ -20,7 +20,8 @@ from microstructure_assets.assets.reports import report_lane  # noqa: E402
 from microstructure_assets.assets.segmentation import segmentation_lane  # noqa: E402
 from microstructure_assets.assets.settings import scan_settings, tile_settings  # noqa: E402
 from microstructure_assets.assets.tiles import tile_lane  # noqa: E402
-from microstructure_assets.automation.sensors import TICK_SECONDS, automation_sensor  # noqa: E402
+from microstructure_assets.automation.notices import failure_sensor, quarantine_sensor  # noqa: E402
+from microstructure_assets.automation.sensors import TICK_SECONDS, automation_sensor, left_behind_sensor  # noqa: E402
 from microstructure_assets.automation.share_jobs import release_arrival, take_in  # noqa: E402
 from microstructure_assets.automation.share_sensor import share_arrivals, share_sensor  # noqa: E402
 from microstructure_assets.jobs import characterize, configure, latents  # noqa: E402
@@ -53,7 +54,13 @@ def build_defs(overrides: Mapping[str, Any] | None = None, tick_seconds: int = T
             report_lane,
         ],
         jobs=[characterize, latents, configure, take_in, release_arrival],
-        sensors=[automation_sensor(tick_seconds), share_sensor([take_in, characterize], tick_seconds)],
+        sensors=[
+            automation_sensor(tick_seconds),
+            share_sensor([take_in, characterize], tick_seconds),
+            left_behind_sensor(tick_seconds),
+            failure_sensor(tick_seconds),
+            quarantine_sensor(tick_seconds),
+        ],
         resources={
             "home": HomeResource(root=""),
             "compute": environment_compute(),

@@ -9,7 +9,7 @@ import dagster as dg
 
 from microstructure_assets.assets.making import MakingFailed
 from microstructure_assets.assets.settings import report_settings, settings_versions
-from microstructure_assets.automation.under_way import PROCESS_TAG, this_process
+from microstructure_assets.automation.under_way import PROCESS_TAG, tell_process, this_process
 from microstructure_assets.partitions import scan_partitions, tile_key
 from microstructure_assets.resources import (
     ComputeResource,
@@ -70,6 +70,7 @@ def _run_stages(
     context: dg.OpExecutionContext, home: HomeResource, compute: ComputeResource, stages: Sequence[Stage]
 ) -> None:
     """Run the stages of one scan one after another, each as a child run in this process, but not the current ones."""
+    tell_process(context.instance, context.run_id)
     scan, store = context.partition_key, home.store()
     store.sweep()
     graph = _definitions(home, compute).resolve_implicit_global_asset_job_def()

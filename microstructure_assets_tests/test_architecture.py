@@ -28,7 +28,7 @@ LEVELS = [
     {"acquisition"},
     {"results"},
     {"store"},
-    {"settings", "progress", "errors", "rectangle", "compute", "processes", "memory", "compiled"},
+    {"settings", "progress", "errors", "rectangle", "compute", "processes", "notices", "memory", "compiled"},
 ]
 KNOWN_EXCEPTIONS = {
     # One table of settings groups, read lazily inside a function by the module that everything else stands on.

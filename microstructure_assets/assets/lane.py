@@ -12,6 +12,7 @@ import dagster as dg
 from microstructure_assets import progress
 from microstructure_assets.assets.making import Made, Maker, MakingFailed, PartitionWork, TileGone, failure, together
 from microstructure_assets.automation.conditions import incremental
+from microstructure_assets.automation.under_way import tell_process
 from microstructure_assets.checks.events import check_specs, evaluation
 from microstructure_assets.checks.judging import checks_of
 from microstructure_assets.checks.settings import ChecksSettings
@@ -53,6 +54,7 @@ def lane(name: str, group: str, makers: Sequence[Maker]) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def body(context: dg.AssetExecutionContext, home: HomeResource, compute: ComputeResource) -> Any:
+        tell_process(context.instance, context.run.run_id)
         selected = {key.to_user_string() for key in context.selected_asset_keys}
         chosen = [maker for maker in makers if selected.intersection(maker.artifacts)]
         recorder = Recorder(context, home.store(), names)

@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from microstructure_assets.automation.share_sensor import TAKE_IN
+from microstructure_assets.automation.under_way import tell_process
 from microstructure_assets.resources import HomeResource
 
 
@@ -28,6 +29,7 @@ def take_in_share(context: dg.OpExecutionContext, config: ShareForm, home: HomeR
     from microstructure_assets.acquisition.shares.intake import take_in_all
     from microstructure_assets.acquisition.shares.settings import Shares
 
+    tell_process(context.instance, context.run_id)
     own = home.store().home
     for outcome in take_in_all(own, Shares(own).get(config.share)):
         arrival = outcome.arrival

@@ -133,7 +133,8 @@ class Draft:
         """Write the artifact's JSON document."""
         text = json.dumps(value, indent=1, ensure_ascii=False)
         (self.folder / DOCUMENT_FILE).write_text(text, encoding="utf-8")
-        self._hashes[DOCUMENT_FILE] = hash_json(value)
+        # As it will be read: JSON has no numbers for keys, and texts of numbers sort otherwise.
+        self._hashes[DOCUMENT_FILE] = hash_json(json.loads(text))
 
     def page(self, html: str) -> None:
         """Write the artifact's HTML page; its content is that of its inputs, so it is not hashed."""

@@ -172,5 +172,5 @@ def test_a_running_characterize_is_left_alone_and_a_dead_one_is_not(
     run = instance.create_run_for_job(job_def=job, tags=tags, status=dg.DagsterRunStatus.STARTED)
     instance.add_dynamic_partitions("scan", ["new"])
     assert ticks.tick() == {}
-    instance.add_run_tags(run.run_id, {PROCESS_TAG: this_process().rsplit(":", 1)[0] + ":999999999"})
+    instance.add_run_tags(run.run_id, {PROCESS_TAG: this_process().partition(":")[0] + ":999999999:"})
     assert ticks.tick()["scan_manifest"] == {"new"}

@@ -72,6 +72,22 @@ def test_the_table_of_grains_is_a_view_over_all_scans(home: Home, tmp_path: Path
     ]
 
 
+def test_verify_names_what_rotted_in_the_store_and_on_the_share(home: Home, tmp_path: Path) -> None:
+    write_map(tmp_path / "map.ctf")
+    assert command(home, "characterize", str(tmp_path / "map.ctf")).returncode == 0
+    sound = command(home, "verify", "map")
+    assert sound.returncode == 0, sound.stderr
+    assert "raw files and 8 artifacts are what was written" in sound.stdout
+    (chunk,) = Path(command(home, "path", "map", "grains").stdout.strip()).glob("grain/c/**/0")
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    (tmp_path / "map.ctf").write_text((tmp_path / "map.ctf").read_text() + "\n")
+    rotten = command(home, "verify", "map")
+    assert rotten.returncode == 2
+    assert "grains: grain: " in rotten.stdout
+    assert f"raw file {tmp_path / 'map.ctf'}: its content changed" in rotten.stdout
+    assert "2 parts of scan map are not what was written" in rotten.stderr
+
+
 def test_another_threshold_makes_the_grains_again_and_not_the_orientations(home: Home, tmp_path: Path) -> None:
     write_map(tmp_path / "map.ctf")
     assert command(home, "characterize", str(tmp_path / "map.ctf")).returncode == 0
