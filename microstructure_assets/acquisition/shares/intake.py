@@ -148,6 +148,9 @@ def _take_in(
 ) -> tuple[ScanName, str, bool]:
     """Name and content of the scan that an arrival became, and whether it is new."""
     candidate = _whole(home, share, reader, arrival)
+    in_place = _registered_in_place(home, share, candidate)
+    if in_place is not None:
+        return in_place, "", False
     base = candidate.path.rpartition("/")[0]
     settings = _acquisition(home, share)
     if share.folder is not None:  # before 45 GB are copied
@@ -186,6 +189,14 @@ def _whole(home: Home, share: Share, reader: ShareReader, arrival: Arrival) -> C
     if candidate is None or fingerprint(states) != arrival.fingerprint:
         raise StillMoving("its files changed after they had stood still")
     return candidate
+
+
+def _registered_in_place(home: Home, share: Share, candidate: Candidate) -> ScanName | None:
+    """The scan that a person has registered where it lies on the share (`microstructure characterize PATH`)."""
+    if share.folder is None:
+        return None
+    place, registry = str((share.folder / candidate.path).resolve()), ScanRegistry(home)
+    return next((name for name in registry.names() if registry.get(name).source == place), None)
 
 
 def _names(reader: ShareReader, folder: str) -> list[str]:

@@ -189,6 +189,16 @@ def test_another_scan_of_a_taken_name_is_set_aside_until_a_person_names_it(dock:
     assert dock.one("later/a.ang").scan == "a2"
 
 
+def test_a_scan_that_a_person_registered_where_it_lies_is_not_copied(dock: Dock) -> None:
+    write_ang(dock.root / "a.ang", 3, 3)
+    ScanRegistry(dock.home).register("mine", dock.root / "a.ang")
+    dock.settle()
+    (outcome,) = dock.take_in()
+    assert (outcome.arrival.state, outcome.arrival.scan, outcome.new) == ("taken", "mine", False)
+    assert raw(dock.home) == []
+    assert ScanRegistry(dock.home).names() == ["mine"]
+
+
 def test_only_what_is_set_aside_can_be_released(dock: Dock) -> None:
     write_ang(dock.root / "a.ang", 3, 3)
     dock.settle()
