@@ -33,8 +33,9 @@ from microstructure_assets.methods.tiling import rois
 OWN, ALONE, PEER = "ours", "ours, one cap, no controls", "scikit-learn, ROI by ROI, extrapolated"
 GRAIN_DIAMETER_POINTS = 14.0
 MINUTES = 6.0
+Offset = tuple[float, float]
 #: A shifted grid has one cap and no control; shifted by less than a point it has the ROIs of the unshifted one.
-NO_SHIFT = (1e-9, 0.0)
+NO_SHIFT: Offset = (1e-9, 0.0)
 
 
 def ours(data: Arrays) -> Arrays:
