@@ -78,7 +78,8 @@ def test_verify_names_what_rotted_in_the_store_and_on_the_share(home: Home, tmp_
     sound = command(home, "verify", "map")
     assert sound.returncode == 0, sound.stderr
     assert "raw files and 8 artifacts are what was written" in sound.stdout
-    (chunk,) = Path(command(home, "path", "map", "grains").stdout.strip()).glob("grain/c/**/0")
+    group = Path(command(home, "path", "map", "grains").stdout.strip())
+    (chunk,) = [path for path in (group / "grain" / "c").rglob("*") if path.is_file()]
     chunk.write_bytes(chunk.read_bytes()[:-1])
     (tmp_path / "map.ctf").write_text((tmp_path / "map.ctf").read_text() + "\n")
     rotten = command(home, "verify", "map")
